@@ -83,7 +83,11 @@ verb_parse_groups(const VerbOptions *verb, const VerbGroup *groups, guint n_grou
   if (option_arguments_parse(context, (const GOptionEntry *)(gpointer)all->data, argc, argv,
                              &error))
     return TRUE;
-  *status = cli_error(CLI_USAGE, verb->name, "%s", error->message);
+  if (error->domain == G_CONVERT_ERROR)
+    *status = cli_error(CLI_USAGE, verb->name,
+                        "a value was typed that is not in UTF-8, expected text in UTF-8");
+  else
+    *status = cli_error(CLI_USAGE, verb->name, "%s", error->message);
   return FALSE;
 }
 

@@ -44,13 +44,13 @@ check_charts(char **charts, const char *out, GError **error)
     g_ptr_array_add(names, (gpointer)chart->name);
   g_ptr_array_add(names, NULL);
   for (; charts[n] != NULL; n++) {
-    g_autofree char *hint = NULL;
+    g_autofree char *hint = NULL, *all = NULL;
     if (g_strv_contains((const char *const *)names->pdata, charts[n]))
       continue;
     hint = typed_hint(charts[n], (const char *const *)names->pdata);
+    all = g_strjoinv(", ", (char **)names->pdata);
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "--chart: found '%s', expected names that 'spillway plot --help' lists%s",
-                charts[n], hint);
+                "--chart: found '%s', expected %s%s", charts[n], all, hint);
     return FALSE;
   }
   if (n == 1 || (n > 0 && out == NULL))

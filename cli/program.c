@@ -4,6 +4,8 @@
 #include "program.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
@@ -95,12 +97,33 @@ on_log(const char *domain, GLogLevelFlags level, const char *message, gpointer d
   _exit(CLI_FAILED);
 }
 
+/* Names and texts are UTF-8 where the locale knows nothing beyond ASCII, too, as in a cron job or a
+ * container. Numbers are written and read as in C whatever the locale. */
+static void
+set_charset(void)
+{
+  setlocale(LC_CTYPE, "");
+  if (g_str_equal(nl_langinfo(CODESET), "ANSI_X3.4-1968"))
+    setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+/* A file that is opened would take the place of a standard one that is closed, and what is said
+ * would go into it. These refuse to be read (0) and written (1, 2), as closed ones do. */
+static void
+hold_standard_files(void)
+{
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+      (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int
 program_main(const Program *program, int argc, char **argv)
 {
   char help[] = "--help";
 
-  setlocale(LC_CTYPE, "");
+  hold_standard_files();
+  set_charset();
   g_log_set_default_handler(on_log, NULL);
   /* A full disk or a file too large is told by the write that fails. */
   signal(SIGXFSZ, SIG_IGN);

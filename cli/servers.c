@@ -171,8 +171,8 @@ servers(Servers *s, char **paths)
                                 : servers_text(s->points);
   output_format_print(format, text);
   if (n_done < n_runnable)
-    return cli_error(CLI_FAILED, VERB, "stopped: %u of %u points were run%s%s%s", n_done, n_runnable,
-                     s->output != NULL ? "; " : "", s->output != NULL ? s->output : "",
+    return cli_error(CLI_FAILED, VERB, "stopped: %u of %u points were run%s%s%s", n_done,
+                     n_runnable, s->output != NULL ? "; " : "", s->output != NULL ? s->output : "",
                      s->output != NULL ? " is not written" : "");
   if (s->output != NULL) {
     json_auto_t *data = servers_page_data(s->points);

@@ -368,14 +368,13 @@ validate(Validate *v, LiveSetup *live, OutputFormat format)
   execute(v, v->scenario, live, "live", &steps->observer, &record);
   fill_disk(v);
   if (ended_early(&record))
-    v->status = worse(
-        v->status,
-        cli_error(CLI_FAILED, "validate",
-                  "the computed run ended early (%" G_GUINT64_FORMAT
-                  " of %u requests were done): there is nothing to compare with%s%s",
-                  record.summary.finished, workload_count(v->workload),
-                  v->results != NULL ? "; what it did is in " : "",
-                  v->results != NULL ? v->settings->output : ""));
+    v->status = worse(v->status,
+                      cli_error(CLI_FAILED, "validate",
+                                "the computed run ended early (%" G_GUINT64_FORMAT
+                                " of %u requests were done): there is nothing to compare with%s%s",
+                                record.summary.finished, workload_count(v->workload),
+                                v->results != NULL ? "; what it did is in " : "",
+                                v->results != NULL ? v->settings->output : ""));
   else
     compare(v, &validation, format);
   run_record_clear(&record);

@@ -1,5 +1,5 @@
-/* O_TMPFILE where there is one: a name that is taken away again would stay where the program is killed
- * between the two. */
+/* O_TMPFILE where there is one: a name that is taken away again would stay where the program is
+ * killed between the two. */
 #include "config.h"
 
 #include "unnamed.h"

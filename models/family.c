@@ -171,7 +171,7 @@ family_read_frame(FamilyReader *f)
   m->head_format = *quantization_head(f->quantization);
   m->kv_bits = quantization_kv_bits(f->quantization);
   m->kv_bits = m->kv_bits > 0 ? m->kv_bits : 16;
-  f->maker = (LayerMaker){.reader = r, .model = m, .quantization = f->quantization};
+  f->maker = (LayerMaker){.model = m, .quantization = f->quantization};
   return TRUE;
 }
 
@@ -242,6 +242,12 @@ family_add_expert_layers(FamilyReader *f, const ExpertTraits *experts,
     layer_end(&f->maker);
   }
   return TRUE;
+}
+
+gboolean
+family_is_in_pattern(const FamilyReader *f, guint32 index)
+{
+  return f->pattern > 0 && (index + 1) % f->pattern != 0;
 }
 
 gboolean

@@ -1,9 +1,12 @@
-/* Within models/: what readers of families share.
+/* Within models/: what the readers of families share.
  *
  * A family is a row of a table: its model_type and a function that reads its keys. The function
- * asks for the frame (what every config.json has, under a handful of names), changes what its
- * architecture fixes, and adds the layers one by one. Absent keys have the values that transformers
- * gives them.
+ * calls family_read_frame() for what every config.json has, sets what its architecture fixes, and
+ * adds the layers one by one. Absent keys have the defaults of transformers.
+ *
+ * Functions that return gboolean return FALSE with MODEL_CONFIG_ERROR, unless they answer a
+ * question
+ * (_is_).
  */
 #pragma once
 
@@ -17,11 +20,11 @@ struct FamilyReader {
   Quantization *quantization;
   LayerMaker maker;
   guint32 layers;
-  /* What the frame's keys say; a family changes what its architecture fixes. */
+  /* From the frame's keys; a family sets what its architecture fixes. */
   AttentionTraits attention;
   DenseTraits dense;
-  /* Which layers have a window, where layer_types does not say; NULL: all that is, if there is a
-   * window. */
+  /* TRUE if the layer has a window. Asked if there is a window and no layer_types; NULL: every
+   * layer has it. */
   gboolean (*is_windowed)(const FamilyReader *family, guint32 index);
   MixerKind window_kind; /* sliding or chunked */
   guint32 pattern;       /* for is_windowed and is_sparse */
@@ -44,23 +47,27 @@ extern const Family families_llama[], families_moe[], families_latent[], familie
 gboolean family_read_frame(FamilyReader *family);
 /* intermediate_size, or a name like it, into dense.width. */
 gboolean family_read_width(FamilyReader *family);
-/* The mixer that layer_types, or is_windowed, gives a layer; sets attention.kind. FALSE for a word
- * that is not known here: a family that knows more looks first. */
+/* Sets attention.kind of a layer, from layer_types or is_windowed. A word of layer_types that only
+ * one family has is an error here: that family must look first. */
 gboolean family_set_attention_kind(FamilyReader *family, guint32 index);
-/* The word of layer_types for a layer, NULL where there is none. */
+/* The word of layer_types for a layer; NULL: there is none. */
 const char *family_layer_type(const FamilyReader *family, guint32 index);
-/* Layers of attention and a dense feed-forward part, each with so many elements in its norms. */
+/* For is_windowed: TRUE for all but every pattern-th layer; with pattern 0 for none. */
+gboolean family_is_in_pattern(const FamilyReader *family, guint32 index);
+/* Adds all layers, of attention and a dense feed-forward part. norm_elements: in the norms of each.
+ */
 gboolean family_add_dense_layers(FamilyReader *family, guint64 norm_elements);
-/* Layers of which those that is_sparse picks (NULL: all) have experts. */
+/* The same; layers for which is_sparse returns TRUE (NULL: all) have experts instead. */
 gboolean family_add_expert_layers(FamilyReader *family, const ExpertTraits *experts,
                                   gboolean (*is_sparse)(const FamilyReader *family, guint32 index),
                                   guint64 norm_elements);
-/* Experts from a layer on: first_k_dense_replace, then every moe_layer_freq. */
+/* For is_sparse: TRUE from layer first_k_dense_replace on, for every moe_layer_freq-th. */
 gboolean family_is_past_dense(const FamilyReader *family, guint32 index);
-/* decoder_sparse_step, every so many layers has experts, and mlp_only_layers, which have none. */
+/* Reads decoder_sparse_step and mlp_only_layers. */
 gboolean family_read_sparse(FamilyReader *family);
+/* For is_sparse: TRUE for every decoder_sparse_step-th layer that is not in mlp_only_layers. */
 gboolean family_is_sparse(const FamilyReader *family, guint32 index);
-/* num_experts_per_tok, and the experts' number in a key that goes by many names. */
+/* Reads num_experts_per_tok, and the number of experts under any of its names. */
 gboolean family_read_experts(FamilyReader *family, ExpertTraits *experts);
-/* TRUE if tie_word_embeddings, in the decoder's object or in the file, says so. */
+/* Reads tie_word_embeddings from the decoder's object or the file's own; `absent` without it. */
 gboolean family_read_tied(FamilyReader *family, gboolean absent);

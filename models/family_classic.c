@@ -141,13 +141,6 @@ read_starcoder2(FamilyReader *f)
   return family_add_dense_layers(f, 4 * hidden);
 }
 
-/* Every fourth layer sees all (sliding_window_pattern). */
-static gboolean
-is_between(const FamilyReader *f, guint32 index)
-{
-  return f->pattern > 0 && (index + 1) % f->pattern != 0;
-}
-
 /* Cohere: one norm without a bias for both parts; some norm q and k, head by head. */
 static gboolean
 read_cohere(FamilyReader *f)
@@ -159,7 +152,7 @@ read_cohere(FamilyReader *f)
       !config_amount_or(&f->reader, "sliding_window_pattern", CONFIG_MAX_LAYERS, 0, &f->pattern) ||
       !config_flag_or(&f->reader, "attention_bias", FALSE, &f->attention.qkv_bias))
     return FALSE;
-  f->is_windowed = is_between;
+  f->is_windowed = family_is_in_pattern;
   f->attention.output_bias = f->attention.qkv_bias;
   f->attention.qk_norm = norms ? QK_NORM_WIDTH : QK_NORM_NONE;
   f->dense.parallel = TRUE;
@@ -181,8 +174,8 @@ read_gpt2(FamilyReader *f)
   f->attention.module = "attn";
   f->attention.query = "c_attn";
   f->attention.output = "c_proj";
-  return add_with_learned_positions(
-      f, f->model->max_position, (DenseTraits){.module = "mlp", .up = "c_fc", .down = "c_proj"});
+  return add_with_learned_positions(f, f->model->max_position,
+                                    (DenseTraits){.module = "mlp", .up = "c_fc", .down = "c_proj"});
 }
 
 /* Bloom: linear biases for positions, and a norm behind the embedding. */

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "family.h"
+#include "quantization_rules.h"
 
-/* What kernels and the pages of vLLM's caches are made for. */
+/* The sizes for which vLLM has kernels and pages. */
 enum { HEAD_DIM = 512, INDEX_DIM = 128, PICKING_RATIO = 4, LONG_RATIO = 128 };
 
 typedef struct {
@@ -42,8 +43,8 @@ read_attention(FamilyReader *f, CompressedTraits *t)
          config_refuse(r, "o_groups", "a divisor of num_attention_heads");
 }
 
-/* expert_dtype: experts in MXFP4, which is also what engines take where the file does not say
- * (vLLM's DeepseekV4FP8Config), or in FP8 as the rest. */
+/* expert_dtype: experts are in MXFP4, also if the file does not say (vLLM's DeepseekV4FP8Config),
+ * or in FP8 like the rest. */
 static gboolean
 experts_are_fp4(const FamilyReader *f, gboolean *fp4)
 {
@@ -74,8 +75,8 @@ read_experts(FamilyReader *f, Compressed *v4)
   return TRUE;
 }
 
-/* compress_ratios: 0 of a layer that has but its window; entries behind the last layer are of those
- * that foresee tokens. */
+/* compress_ratios: 0 for a layer with only its window. Entries behind the last layer are those of
+ * the layers for multi-token prediction. */
 static gboolean
 read_ratio(const FamilyReader *f, guint32 index, guint32 *ratio)
 {
@@ -89,17 +90,14 @@ read_ratio(const FamilyReader *f, guint32 index, guint32 *ratio)
   return TRUE;
 }
 
-/* Quantizations of FP8 leave the experts' own format out of what they say. */
+/* A quantization by FP8 does not name the experts' own format, MXFP4. */
 static void
 set_expert_format(LayerMaker *maker)
 {
-  const WeightFormat mxfp4 = {
-      .name = "mxfp4", .bits = 4, .group_rows = 1, .group_columns = 32, .scale_bits = 8};
-
   for (guint i = 0; i < maker->layer.n_matrices; i++) {
     Matrix *matrix = &maker->layer.matrices[i];
     if (matrix->copies > 1 && g_str_has_prefix(matrix->format.name, "fp8"))
-      matrix->format = mxfp4;
+      matrix->format = FORMAT_MXFP4;
   }
 }
 
@@ -112,8 +110,8 @@ read_deepseek_v4(FamilyReader *f)
   if (!family_read_frame(f) || !read_attention(f, &v4.attention) || !read_experts(f, &v4) ||
       !experts_are_fp4(f, &fp4))
     return FALSE;
-  /* The streams are summed up before the head; the cache is FP8 where the file does not say
-   * otherwise (vLLM's fp8_ds_mla, which most of its kernels want). */
+  /* The streams are summed before the head. The cache is FP8: vLLM's fp8_ds_mla, which most of its
+   * kernels need. */
   f->model->outer_vectors += v4.streams * v4.streams * (guint64)f->model->hidden + v4.streams + 1;
   f->model->kv_bits = 8;
   for (guint32 i = 0; i < f->layers; i++) {
@@ -122,7 +120,7 @@ read_deepseek_v4(FamilyReader *f)
       return FALSE;
     if (attention.ratio != PICKING_RATIO)
       attention.picked = 0;
-    v4.experts.router_bias = i >= v4.hash_layers; /* the first choose by a table of the tokens */
+    v4.experts.router_bias = i >= v4.hash_layers; /* the first layers choose by a table of tokens */
     layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
     layer_compressed(&f->maker, &attention);
     layer_experts(&f->maker, &v4.experts);

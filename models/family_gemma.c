@@ -24,17 +24,10 @@ read_gemma2(FamilyReader *f)
          family_add_dense_layers(f, 4 * (guint64)f->model->hidden);
 }
 
-/* Windows in all but each sixth (sliding_window_pattern). */
-static gboolean
-is_between(const FamilyReader *f, guint32 index)
-{
-  return (index + 1) % f->pattern != 0;
-}
-
 static gboolean
 read_gemma3(FamilyReader *f)
 {
-  f->is_windowed = is_between;
+  f->is_windowed = family_is_in_pattern;
   if (!family_read_frame(f) || !family_read_width(f) ||
       !config_count(&f->reader, "sliding_window_pattern", CONFIG_MAX_LAYERS, &f->pattern))
     return FALSE;
@@ -113,7 +106,7 @@ read_gemma4(FamilyReader *f)
   guint32 width;
   Gemma4 g = {0};
 
-  f->is_windowed = is_between;
+  f->is_windowed = family_is_in_pattern;
   f->pattern = 6;
   if (!family_read_frame(f) || !family_read_width(f) || !read_gemma4_attention(f, &g) ||
       !read_gemma4_rest(f, &g) || !add_per_layer_inputs(f, &g))
@@ -123,7 +116,8 @@ read_gemma4(FamilyReader *f)
   for (guint32 i = 0; i < f->layers; i++) {
     gboolean shares = g.shared_layers > 0 && i + g.shared_layers >= f->layers;
     const char *type = family_layer_type(f, i);
-    gboolean sees_all = type != NULL ? g_str_equal(type, "full_attention") : !is_between(f, i);
+    gboolean sees_all =
+        type != NULL ? g_str_equal(type, "full_attention") : !family_is_in_pattern(f, i);
     if (!family_set_attention_kind(f, i))
       return FALSE;
     AttentionTraits attention = sees_all ? g.full : g.sliding;

@@ -14,11 +14,11 @@ read_alike(const FamilyReader *f, const char *key, guint32 max, guint32 *value)
   if (!json_is_array(list))
     return config_amount_or(&f->reader, key, max, 0, value);
   first = json_integer_value(json_array_get(list, 0));
-  json_array_foreach(list, i,
-                     entry) if (!json_is_integer(entry) ||
-                                json_integer_value(entry) !=
-                                    first) return config_refuse(&f->reader, key,
-                                                                "the same number for each layer");
+  json_array_foreach(list, i, entry)
+  {
+    if (!json_is_integer(entry) || json_integer_value(entry) != first)
+      return config_refuse(&f->reader, key, "the same number for each layer");
+  }
   if (json_array_size(list) != f->layers || first < 0 || first > (json_int_t)max)
     return config_refuse(&f->reader, key, "a believable number for each layer");
   *value = (guint32)first;

@@ -1,4 +1,4 @@
-/* Decoders as Llama's: two norms a layer, grouped heads, a gated feed-forward part. */
+/* Decoders like Llama's: two norms a layer, grouped heads, a gated feed-forward part. */
 #include "family.h"
 
 #include <string.h>
@@ -25,7 +25,7 @@ read_llama(FamilyReader *f)
 {
   if (!family_read_frame(f))
     return FALSE;
-  /* A window that a file carries along is no part of this architecture. */
+  /* A file may have a window, which this architecture does not use. */
   f->attention.window = 0;
   return read_biases(f) && add_layers(f);
 }
@@ -171,7 +171,7 @@ read_baichuan(FamilyReader *f)
   return add_layers(f);
 }
 
-/* The first Exaone is Llama under other names; the fourth norms q and k, and behind each part. */
+/* The first Exaone: Llama under other names. */
 static gboolean
 read_exaone(FamilyReader *f)
 {
@@ -193,18 +193,19 @@ is_windowed_in_pattern(const FamilyReader *f, guint32 index)
 
   if (word != NULL && *word != '\0')
     return index + 1 < f->layers && word[index % strlen(word)] == 'L';
-  return f->pattern > 0 && (index + 1) % f->pattern != 0;
+  return family_is_in_pattern(f, index);
 }
 
+/* The fourth Exaone: norms of q and k, and behind each part. */
 static gboolean
 read_exaone4(FamilyReader *f)
 {
-  const json_t *pattern;
+  static const char key[] = "sliding_window_pattern";
 
-  if (!family_read_frame(f))
+  if (!family_read_frame(f) ||
+      (config_text(&f->reader, key) == NULL &&
+       !config_amount_or(&f->reader, key, CONFIG_MAX_LAYERS, 0, &f->pattern)))
     return FALSE;
-  pattern = config_get(&f->reader, "sliding_window_pattern");
-  f->pattern = json_is_integer(pattern) ? (guint32)json_integer_value(pattern) : 0;
   f->is_windowed = is_windowed_in_pattern;
   f->attention.qk_norm = QK_NORM_HEAD;
   return add_layers(f);
@@ -220,19 +221,19 @@ read_olmo(FamilyReader *f)
   return family_add_dense_layers(f, 0);
 }
 
-/* Norms of all of q and of k; from the third on, windows in three of four layers. */
+/* Norms over the width of q and of k; from the third OLMo on, windows in three of four layers. */
 static gboolean
 read_olmo2(FamilyReader *f)
 {
   if (!family_read_frame(f) || !read_biases(f))
     return FALSE;
   f->pattern = 4;
-  f->is_windowed = is_windowed_in_pattern;
+  f->is_windowed = family_is_in_pattern;
   f->attention.qk_norm = QK_NORM_WIDTH;
   return add_layers(f);
 }
 
-/* MiMo: Qwen2 with wider heads; its layers that foresee tokens are not loaded. */
+/* MiMo: Qwen2 with wider heads; its layers for multi-token prediction are not loaded. */
 static gboolean
 read_mimo(FamilyReader *f)
 {
@@ -300,38 +301,21 @@ read_stablelm(FamilyReader *f)
 }
 
 const Family families_llama[] = {
-    {"llama", read_llama, FALSE, NULL},
-    {"mistral", read_mistral, FALSE, NULL},
-    {"ministral", read_mistral, FALSE, NULL},
-    {"ministral3", read_mistral, FALSE, NULL},
-    {"qwen", read_qwen, FALSE, NULL},
-    {"qwen2", read_qwen2, FALSE, NULL},
-    {"qwen2_vl", read_qwen2, FALSE, NULL},
-    {"qwen2_vl_text", read_qwen2, FALSE, NULL},
-    {"qwen2_5_vl", read_qwen2, FALSE, NULL},
-    {"qwen2_5_vl_text", read_qwen2, FALSE, NULL},
-    {"qwen3", read_qwen3, FALSE, NULL},
-    {"qwen3_vl", read_qwen3, FALSE, NULL},
-    {"qwen3_vl_text", read_qwen3, FALSE, NULL},
-    {"phi3", read_phi3, FALSE, NULL},
-    {"mimo", read_mimo, FALSE, NULL},
-    {"glm", read_glm, FALSE, NULL},
-    {"glm4", read_glm4, FALSE, NULL},
-    {"glm4v_text", read_glm4, FALSE, NULL},
-    {"chatglm", read_chatglm, FALSE, NULL},
-    {"internlm", read_internlm, FALSE, NULL},
-    {"internlm2", read_internlm2, FALSE, NULL},
-    {"internlm3", read_internlm, FALSE, NULL},
-    {"baichuan", read_baichuan, FALSE, NULL},
-    {"exaone", read_exaone, FALSE, NULL},
-    {"exaone4", read_exaone4, FALSE, NULL},
-    {"granite", read_llama, FALSE, NULL},
-    {"olmo", read_olmo, FALSE, NULL},
-    {"olmo2", read_olmo2, FALSE, NULL},
-    {"olmo3", read_olmo2, FALSE, NULL},
-    {"smollm3", read_llama, TRUE, NULL},
-    {"seed_oss", read_seed_oss, FALSE, NULL},
-    {"ernie4_5", read_ernie, TRUE, NULL},
-    {"stablelm", read_stablelm, FALSE, NULL},
-    {NULL, NULL, FALSE, NULL},
+    {"llama", read_llama, FALSE, NULL},         {"mistral", read_mistral, FALSE, NULL},
+    {"ministral", read_mistral, FALSE, NULL},   {"ministral3", read_mistral, FALSE, NULL},
+    {"qwen", read_qwen, FALSE, NULL},           {"qwen2", read_qwen2, FALSE, NULL},
+    {"qwen2_vl", read_qwen2, FALSE, NULL},      {"qwen2_vl_text", read_qwen2, FALSE, NULL},
+    {"qwen2_5_vl", read_qwen2, FALSE, NULL},    {"qwen2_5_vl_text", read_qwen2, FALSE, NULL},
+    {"qwen3", read_qwen3, FALSE, NULL},         {"qwen3_vl", read_qwen3, FALSE, NULL},
+    {"qwen3_vl_text", read_qwen3, FALSE, NULL}, {"phi3", read_phi3, FALSE, NULL},
+    {"mimo", read_mimo, FALSE, NULL},           {"glm", read_glm, FALSE, NULL},
+    {"glm4", read_glm4, FALSE, NULL},           {"glm4v_text", read_glm4, FALSE, NULL},
+    {"chatglm", read_chatglm, FALSE, NULL},     {"internlm", read_internlm, FALSE, NULL},
+    {"internlm2", read_internlm2, FALSE, NULL}, {"internlm3", read_internlm, FALSE, NULL},
+    {"baichuan", read_baichuan, FALSE, NULL},   {"exaone", read_exaone, FALSE, NULL},
+    {"exaone4", read_exaone4, FALSE, NULL},     {"granite", read_llama, FALSE, NULL},
+    {"olmo", read_olmo, FALSE, NULL},           {"olmo2", read_olmo2, FALSE, NULL},
+    {"olmo3", read_olmo2, FALSE, NULL},         {"smollm3", read_llama, TRUE, NULL},
+    {"seed_oss", read_seed_oss, FALSE, NULL},   {"ernie4_5", read_ernie, TRUE, NULL},
+    {"stablelm", read_stablelm, FALSE, NULL},   {NULL, NULL, FALSE, NULL},
 };

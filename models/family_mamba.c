@@ -72,8 +72,8 @@ add_nemotron_layer(FamilyReader *f, const Nemotron *n, guint32 index, char lette
   return TRUE;
 }
 
-/* The layers' letters, of hybrid_override_pattern or of layers_block_type (transformers 5), a list
- * of words. NULL where there is neither. The caller frees it. */
+/* One letter for each layer, from hybrid_override_pattern or from the words of layers_block_type
+ * (transformers 5). NULL: the file has neither. The caller frees it. */
 static char *
 pattern_of(const ConfigReader *r)
 {
@@ -181,7 +181,7 @@ read_granite_hybrid(FamilyReader *f)
   return TRUE;
 }
 
-/* Whether layer `index` is one of each `period`, from `offset` on. */
+/* TRUE for the layers offset, offset + period, offset + 2 x period, … */
 static gboolean
 is_at(const ConfigReader *r, const char *period_key, const char *offset_key, guint32 index)
 {

@@ -19,9 +19,9 @@ read_minimax_m2(FamilyReader *f)
   return family_add_expert_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
 }
 
-/* sparse_attention_config: an indexer with one key a token and a query beside each KV head, which
- * picks so many blocks of so many tokens for it. The values that an indexer may have, too, are
- * switched off in every layer that is published. */
+/* sparse_attention_config: an indexer with one key a token and a query for each KV head. It picks
+ * sparse_topk_blocks blocks of sparse_block_size tokens for that head. An indexer with values is
+ * refused; no published layer has one. */
 static gboolean
 read_indexer(const FamilyReader *f, ConfigReader *sparse, AttentionTraits *attention)
 {

@@ -96,7 +96,8 @@ read_gpt_oss(FamilyReader *f)
   return family_add_expert_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
 }
 
-/* Every so many layers attention sees it all and has no positions; the others see their chunk. */
+/* TRUE for layers that see their chunk. One in no_rope_layer_interval sees the whole context,
+ * without positions. */
 static gboolean
 is_chunked(const FamilyReader *f, guint32 index)
 {
@@ -117,8 +118,11 @@ is_llama4_sparse(const FamilyReader *f, guint32 index)
 
   if (json_array_size(list) == 0)
     return (json_int_t)(index + 1) % MAX(1, step) == 0;
-  json_array_foreach(list, i,
-                     entry) if (json_integer_value(entry) == (json_int_t)index) return TRUE;
+  json_array_foreach(list, i, entry)
+  {
+    if (json_integer_value(entry) == (json_int_t)index)
+      return TRUE;
+  }
   return FALSE;
 }
 

@@ -22,7 +22,7 @@ add(LayerMaker *maker, const char *module, const char *name, guint64 n, guint64 
   return matrix;
 }
 
-/* One that no method quantizes. */
+/* A matrix that no method quantizes. */
 static Matrix *
 add_plain(LayerMaker *maker, guint64 n, guint64 k, MatrixSplit split)
 {
@@ -45,8 +45,8 @@ layer_end(LayerMaker *maker)
   model_add_layer(maker->model, &maker->layer);
 }
 
-/* Queries of an indexer that picks blocks of tokens, a head beside each KV head, and its key, each
- * with a norm (MiniMax-M3). */
+/* An indexer that picks blocks of tokens (MiniMax-M3): a query for each KV head, and a key, each
+ * with a norm. */
 static void
 add_block_indexer(LayerMaker *maker, const AttentionTraits *t)
 {
@@ -208,7 +208,7 @@ add_mamba(LayerMaker *maker, const RecurrentTraits *t)
                           (t->inner_norms ? t->step_rank + 2 * (guint64)t->state : 0);
 }
 
-/* The same with scalars for A, a head at a time (Mamba 2). */
+/* The same with one scalar A a head (Mamba 2). */
 static void
 add_mamba2(LayerMaker *maker, const RecurrentTraits *t)
 {
@@ -248,8 +248,8 @@ add_delta(LayerMaker *maker, const RecurrentTraits *t)
                           + t->head_dim;                                        /* norm */
 }
 
-/* Kimi's delta attention: the decay of a key's element comes of a product of rank head_dim, the
- * gate of another, or of one of full rank; each of q, k and v is convolved. */
+/* Kimi's delta attention: the decay of each element of a key comes from a product of rank head_dim,
+ * the gate from another, or from one of full rank; q, k and v are convolved. */
 static void
 add_kda(LayerMaker *maker, const RecurrentTraits *t)
 {

@@ -1,8 +1,9 @@
-/* What a family says of one layer, and the matrices that follow from it.
+/* The traits of a layer's parts, and the matrices that follow from them.
  *
- * A family's function fills the traits, from keys and from what its architecture fixes, and hands
- * them over layer by layer. Matrices are fused as engines fuse them (q, k and v; gate and up),
- * vectors are counted. The module names are those that quantizations name.
+ * A family's function fills in the traits, from keys and from what its architecture fixes, and adds
+ * the layers one by one: layer_begin(), the parts, layer_end(). Matrices are fused as engines fuse
+ * them (q, k and v; gate and up); of vectors only the elements are counted. Modules have the names
+ * that quantizations use.
  */
 #pragma once
 
@@ -47,9 +48,9 @@ typedef struct {
   const char *module;
   guint32 heads, head_dim, rope_dim;
   guint32 query_rank;
-  guint32 output_rank, output_groups; /* of heads, each of which has a way down of its own */
-  guint32 window, ratio;
-  guint32 index_heads, index_dim, picked; /* of the layers that pick */
+  guint32 output_rank, output_groups;     /* groups of heads, each with a product down of its own */
+  guint32 window, ratio;                  /* tokens; tokens an entry, 0: only the window */
+  guint32 index_heads, index_dim, picked; /* of layers whose indexer picks entries */
 } CompressedTraits;
 
 typedef struct {
@@ -83,20 +84,19 @@ typedef struct {
   guint32 shared_width; /* of the shared experts together; 0: none */
   gboolean shared_gate; /* one product that weighs the shared expert */
   gboolean gated, router_bias, bias;
-  guint32 latent; /* width that routed experts work at; 0: the hidden one */
-  gboolean plain_latent,
-      latent_norm; /* its products are not quantized; a norm behind the experts */
+  guint32 latent;        /* width that routed experts work at; 0: the hidden one */
+  gboolean plain_latent; /* its products are not quantized */
+  gboolean latent_norm;  /* a norm behind the experts */
 } ExpertTraits;
 
 typedef struct {
-  const ConfigReader *reader;
   Model *model;
   const Quantization *quantization;
   guint32 index; /* of the layer that is being made */
   Layer layer;
 } LayerMaker;
 
-/* A new layer, with so many elements in its norms. */
+/* Begins layer `index`, whose norms have so many elements. */
 void layer_begin(LayerMaker *maker, guint32 index, guint64 norm_elements);
 void layer_attention(LayerMaker *maker, const AttentionTraits *traits);
 void layer_latent(LayerMaker *maker, const LatentTraits *traits);
@@ -104,11 +104,11 @@ void layer_compressed(LayerMaker *maker, const CompressedTraits *traits);
 void layer_recurrent(LayerMaker *maker, const RecurrentTraits *traits);
 void layer_dense(LayerMaker *maker, const DenseTraits *traits);
 void layer_experts(LayerMaker *maker, const ExpertTraits *traits);
-/* Of a vector of so many elements that a token brings for this layer: a gate, a product, a norm
- * (Gemma 4). */
+/* Adds what a layer does with a vector of `width` that a token has for it: a gate, a product, a
+ * norm (Gemma 4). */
 void layer_side_input(LayerMaker *maker, guint32 width);
-/* Residual streams, mixed before and after the mixer and the feed-forward part by weights that are
- * made of them all (mHC), at 32 bits. */
+/* Adds residual streams (mHC): all of them make the weights, at 32 bits, that mix them before and
+ * after the mixer and the feed-forward part. */
 void layer_streams(LayerMaker *maker, guint32 streams);
-/* Into the model. */
+/* Adds the layer to the model. */
 void layer_end(LayerMaker *maker);

@@ -1,5 +1,5 @@
-/* The reader of config.json: finds the object that describes the decoder, the family that it is
- * of, and lets the family read it. Called by the command line to resolve --model. */
+/* The reader of config.json: finds the object that describes the decoder and its family, whose
+ * function reads it. */
 #include "model_config.h"
 
 #include <string.h>
@@ -65,8 +65,8 @@ feeds_forward(const Layer *layer)
   return layer->ffn > 0;
 }
 
-/* What tables of one layer are looked up by: of the attention, and of the feed-forward part, that
- * most layers have. */
+/* Sets the sizes by which tables of one layer are looked up: those of the attention, and of the
+ * feed-forward part, that most layers have. */
 static void
 set_typical_layer(Model *model)
 {
@@ -86,7 +86,6 @@ set_typical_layer(Model *model)
   }
 }
 
-/* The format of most elements names the model's. */
 static guint64
 elements_of_format(const Model *model, const WeightFormat *format)
 {
@@ -101,6 +100,7 @@ elements_of_format(const Model *model, const WeightFormat *format)
   return elements;
 }
 
+/* The model's dtype is the format that most elements have. */
 static void
 set_dtype(Model *model)
 {
@@ -120,7 +120,7 @@ set_dtype(Model *model)
   model->weight_bits = most->bits;
 }
 
-/* The decoder's object: the file itself, or the one within it. */
+/* The key of the decoder's object; NULL: it is the file's own. */
 static const char *
 inner_key(const json_t *root)
 {
@@ -161,7 +161,7 @@ read_decoder(const ConfigReader *reader, const Family *family, const char *type,
   return done;
 }
 
-/* The family of the object within, or of the file: older files have all keys in one object. */
+/* The family is that of the object within, or of the file: older files name it there only. */
 static gboolean
 read_model(const ConfigReader *file, Model *model)
 {
@@ -177,12 +177,14 @@ read_model(const ConfigReader *file, Model *model)
     type = config_text(&reader, "model_type");
     family = type != NULL ? find_family(type) : NULL;
   }
-  if (family == NULL && outer_type != NULL && (type = outer_type) != NULL)
+  if (family == NULL && outer_type != NULL) {
+    type = outer_type;
     family = find_family(outer_type);
+  }
   return family != NULL ? read_decoder(&reader, family, type, model) : refuse_family(file, type);
 }
 
-/* As a file would say it that was published so. */
+/* --quantization, as the `quantization_config` of a file that is published so. */
 static const struct {
   const char *name, *config;
 } quantizations[] = {

@@ -1,9 +1,9 @@
 /* Reads the config.json that a model is published with (Hugging Face transformers).
  *
- * Known families are the rows of the tables family_*.c; others are refused, because a shape that
- * is nearly right gives costs that are wrong without a sign. quantization.h tells how weights and
- * KV are kept, context.h which context the model has. KV has 16 bits an element unless the file
- * says otherwise; float32 counts as 16 bits, since engines convert it.
+ * Known families are the rows of the tables in family_*.c. Others are refused: a shape that is
+ * nearly right would give wrong costs that nobody notices. quantization.h reads the formats of
+ * weights and KV, context.h the context. KV has 16 bits an element unless the file says otherwise;
+ * float32 counts as 16 bits, since engines convert it.
  *
  * Errors (MODEL_CONFIG_ERROR) name the file, and the line and column where the JSON breaks, or the
  * key, what was found and what was expected.
@@ -22,12 +22,12 @@ typedef enum {
   MODEL_CONFIG_ERROR_UNKNOWN, /* a kind of model that is not known */
 } ModelConfigError;
 
-/* The caller frees the model. `name` is what the model will be called. */
+/* NULL with MODEL_CONFIG_ERROR. name: of the model. The caller frees the model. */
 Model *model_config_read(const char *path, const char *name, GError **error);
 
-/* The same with its weights quantized while an engine loads them, as vLLM's --quantization: "fp8"
- * (one scale a matrix), "fp8_block" (a scale a block of 128 x 128), "nvfp4" (a scale 16 elements).
- * NULL: as the file says. A file that says itself how weights are quantized says the same, or is
- * refused. */
+/* The same with weights that the engine quantizes while it loads them, as vLLM's --quantization
+ * does: "fp8" (one scale a matrix), "fp8_block" (one for each block of 128 x 128), "nvfp4" (one for
+ * 16 elements). NULL: as the file says. A file that says how its weights are quantized must say the
+ * same. */
 Model *model_config_read_quantized(const char *path, const char *name, const char *quantization,
                                    GError **error);

@@ -8,7 +8,7 @@ struct ModulePattern {
   GPatternSpec *wildcard; /* of a module with dots at both ends */
 };
 
-/* What files put before `layers` and `lm_head`. */
+/* Prefixes that files put before `layers` and `lm_head`. */
 static const char *const frames[] = {"model.",   "language_model.", "text_model.", "backbone.",
                                      "decoder.", "transformer.",    "llm.",        "thinker."};
 
@@ -54,7 +54,7 @@ module_pattern_new(const char *text, GError **error)
   pattern = g_new0(ModulePattern, 1);
   text = skip_frames(text);
   pattern->all = g_str_equal(text, "Linear") || g_str_equal(text, "*");
-  /* Whole parts in a row: dots stand before and behind, but where a wildcard takes their place. */
+  /* A pattern matches whole parts of a path, so it gets dots at its ends, except at a wildcard. */
   wildcard = g_strconcat(
       "*", text[0] == '*' ? "" : ".", text,
       *text != '\0' && (text[strlen(text) - 1] == '*' || text[strlen(text) - 1] == '.') ? "" : ".",
@@ -63,7 +63,7 @@ module_pattern_new(const char *text, GError **error)
   return pattern;
 }
 
-/* A regular expression may have been written for any of these. */
+/* A regular expression is written for a path with one of these prefixes. */
 static gboolean
 regex_matches(const GRegex *regex, const char *module)
 {

@@ -1,5 +1,4 @@
-/* The table of methods, and the rules that each makes: which modules have which format, the first
- * rule that matches counts. */
+/* The table of methods. Each method's function makes the rules (quantization_rules.h). */
 #include "quantization.h"
 
 #include <string.h>
@@ -28,7 +27,7 @@ read_fp8(Quantization *q, const ConfigReader *reader, const json_t *found)
   const json_t *block = json_object_get(found, "weight_block_size");
   WeightFormat format = FORMAT_FP8_TENSOR;
 
-  /* Some keep parts of it in other formats. */
+  /* A model with it keeps some parts in other formats. */
   if (json_string_value(json_object_get(found, "store_dtype")) != NULL)
     return config_refuse_value(reader, q->key, json_object_get(found, "store_dtype"),
                                "no \"store_dtype\": what it keeps otherwise is not known");

@@ -1,5 +1,5 @@
-/* The two methods that say what a group of modules is kept as: compressed-tensors
- * (llm-compressor) and ModelOpt, which write the same `config_groups` and `kv_cache_scheme`. */
+/* The two methods with formats for groups of modules: compressed-tensors (llm-compressor) and
+ * ModelOpt. Both write `config_groups` and `kv_cache_scheme`. */
 #include "quantization_rules.h"
 
 #include <string.h>
@@ -90,7 +90,8 @@ read_group(Quantization *q, const ConfigReader *reader, const json_t *group)
   return TRUE;
 }
 
-/* Groups that name modules come before those that mean every product. */
+/* The first rule that matches counts, so groups that name modules are read before those for every
+ * product. */
 static gboolean
 read_groups(Quantization *q, const ConfigReader *reader, const json_t *groups)
 {
@@ -125,7 +126,7 @@ quantization_read_compressed_tensors(Quantization *q, const ConfigReader *reader
          read_groups(q, reader, json_object_get(found, "config_groups"));
 }
 
-/* ModelOpt's names of what weights are kept as. */
+/* ModelOpt's names of formats. */
 static gboolean
 algorithm_format(Quantization *q, const ConfigReader *reader, const json_t *object,
                  WeightFormat *format)

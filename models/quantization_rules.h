@@ -1,4 +1,5 @@
-/* Within models/: what the methods of quantization.c fill, and the formats that they share. */
+/* Within models/: the rules that the methods of quantization.c make, and the formats that they
+ * share. The first rule whose pattern matches a module gives its format. */
 #pragma once
 
 #include "module_pattern.h"
@@ -17,7 +18,8 @@ struct Quantization {
   guint32 kv_bits;
 };
 
-/* What vLLM keeps for each input of an expert's 4-bit matrix: two 32-bit indices of its order. */
+/* vLLM keeps two 32-bit indices, of the inputs' order, for each input of an expert's 4-bit matrix.
+ */
 enum { EXPERT_ORDER_BYTES = 8 };
 
 #define FORMAT_FP8_TENSOR ((WeightFormat){.name = "fp8", .bits = 8, .scale_bits = 32})
@@ -50,10 +52,12 @@ enum { EXPERT_ORDER_BYTES = 8 };
 #define FORMAT_NF4                                                                                 \
   ((WeightFormat){.name = "nf4", .bits = 4, .group_rows = 1, .group_columns = 64, .scale_bits = 32})
 
-/* Both return FALSE with the reader's error set. */
+/* These return FALSE with the reader's error set. */
+
+/* Adds a rule: `modules` (module_pattern.h) have the format. */
 gboolean quantization_add(Quantization *q, const ConfigReader *reader, const char *modules,
                           WeightFormat format);
-/* Modules that stay at 16 bits; NULL: none. */
+/* Adds a rule for each module of a list that stays at 16 bits; NULL: none does. */
 gboolean quantization_leave_out(Quantization *q, const ConfigReader *reader, const json_t *list);
 
 gboolean quantization_read_compressed_tensors(Quantization *q, const ConfigReader *reader,

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Sizes that the kinds share, under the names that each has for them. */
+/* Sizes that the kinds have in common, under different names. */
 typedef struct {
   ConfigReader reader; /* vision_config */
   guint32 width, layers, ffn, patch, text_width;
@@ -188,10 +188,11 @@ static const struct {
     {"llama4", read_llama4},  {"gemma4", read_gemma4},
 };
 
-/* Objects of a file with a decoder within that describe no weights, or are read elsewhere. */
+/* TRUE for an object of the file that describes a part of the model which is read nowhere. */
 static gboolean
 describes_part(const char *key, const json_t *value)
 {
+  /* Objects that are read elsewhere, or describe no weights. */
   static const char *const others[] = {
       "text_config",         "llm_config",         "language_config",
       "quantization_config", "compression_config", "generation_config",
@@ -201,7 +202,7 @@ describes_part(const char *key, const json_t *value)
          !g_strv_contains(others, key);
 }
 
-/* What the file has besides the decoder and is not counted, in words; NULL: nothing. */
+/* The parts of the model that are not counted, in words; NULL: none. The caller frees the text. */
 static char *
 name_left_out(const ConfigReader *file, gboolean is_within, gboolean sees, gboolean hears)
 {
@@ -226,8 +227,7 @@ name_left_out(const ConfigReader *file, gboolean is_within, gboolean sees, gbool
   return NULL;
 }
 
-/* Vision configurations that a file leaves at their defaults are of no use here: the sizes are
- * needed. */
+/* A vision_config without sizes, which are then those of transformers, is not counted. */
 gboolean
 tower_read(const ConfigReader *reader, Model *model)
 {

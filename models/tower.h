@@ -1,8 +1,10 @@
-/* The towers before a decoder that sees: their weights, which an engine holds at 16 bits. What
- * they compute is not modelled. Known are Qwen's, Mistral's (Pixtral), Gemma 3's (SigLIP) and 4's,
- * and Llama 4's; of another tower, and of any for sound, the model says that it is not counted. */
+/* The vision tower of a model: its weights, which an engine holds at 16 bits. Its computation is
+ * not modelled. Known are Qwen's, Mistral's (Pixtral), Gemma 3's (SigLIP) and 4's, and Llama 4's.
+ * Another tower, and any for sound, is not counted. */
 #pragma once
 
 #include "config_reader.h"
 
+/* Sets the tower's sizes of the model, and `left_out` if something is not counted. FALSE with
+ * MODEL_CONFIG_ERROR. */
 gboolean tower_read(const ConfigReader *reader, Model *model);

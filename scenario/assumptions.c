@@ -111,7 +111,12 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   guint64 state_bytes = model_rank_state_bytes(s->model, tp);
   KvGroups groups;
 
-  if (s->copy_stages > 0 && s->executor->needs_cost)
+  if (s->copy_stages > 0 && s->config.overlap_copies)
+    add(list, g_strdup_printf("who comes back joins a step whose layers, taken as %u equal groups, "
+                              "wait for no part of a copy if it is as long as one of what decodes; "
+                              "its blocks on the host are free when it begins",
+                              s->copy_stages));
+  else if (s->copy_stages > 0 && s->executor->needs_cost)
     add(list, g_strdup_printf("copies are made beside the layers of their step, those out first: the "
                               "layers are taken as %u equal groups, each of which waits for an "
                               "equal part of the copies",
@@ -153,7 +158,12 @@ scenario_assumptions(const Scenario *s, guint32 tp)
     add_groups(list, s);
     return list;
   }
-  if (state_bytes > 0)
+  if (state_bytes > 0 && s->state_slots > 0)
+    add(list, g_strdup_printf("%u recurrent states of %.1f MiB a card have a pool of their own "
+                              "beside the KV, for %u sequences that run, and are not copied",
+                              s->state_slots, (double)state_bytes / (1 << 20),
+                              s->config.max_num_seqs));
+  else if (state_bytes > 0)
     add(list, g_strdup_printf("the recurrent state of a sequence, %.1f MiB a card, takes no blocks "
                               "of the pool and is not copied",
                               (double)state_bytes / (1 << 20)));

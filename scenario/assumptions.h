@@ -1,16 +1,16 @@
-/* What a run takes to be so of its model that is not quite so, in sentences. */
+/* The simplifications of a run, in sentences, for its results. */
 #pragma once
 
 #include <jansson.h>
 
 #include "scenario.h"
 
-/* A new array of strings, without the last full stop; empty for most models. On one of `tp` ranks.
- */
+/* Those about the model on `tp` ranks: a new array of strings without the last full stop, empty for
+ * most models. */
 json_t *scenario_assumptions(const Scenario *scenario, guint32 tp);
 
-/* Adds what is taken of engines and ranks that share work. */
+/* Adds those about engines and ranks that share work. */
 void scenario_assume_parallel(const Scenario *scenario, const Settings *settings, json_t *list);
 
-/* Adds what is taken of a host that is not known, and between what it may lie. */
+/* Adds the one about a host that is not known, with the range of its costs. */
 void scenario_assume_host(const Scenario *scenario, HostScheduler scheduler, json_t *list);

@@ -2,10 +2,10 @@
 #include "live/executor_live.h"
 #include "resolver.h"
 
-/* The version from which one engine for itself heeds --prefill-schedule-interval. */
+/* From this version on a single engine heeds --prefill-schedule-interval. */
 #define SINGLE_ENGINE_PACED 33
 
-/* Options of policies that are not chosen. */
+/* Refuses options of policies that are not chosen. */
 static gboolean
 check_policy_options(const Resolver *r, GError **error)
 {
@@ -28,7 +28,7 @@ check_policy_options(const Resolver *r, GError **error)
   return TRUE;
 }
 
-/* The engine lacks what the option asks for. */
+/* Refuses an option that needs a feature which the engine lacks. */
 static gboolean
 refuse_missing(const char *option, const SchedulerClass *class, guint32 feature, GError **error)
 {
@@ -50,7 +50,7 @@ resolver_offloads(const Resolver *r)
          r->scenario->config.overflow->needs_tier;
 }
 
-/* Options that say more of it want it. */
+/* Refuses options of native offload without it. */
 static gboolean
 check_of_offload(const Resolver *r, GError **error)
 {
@@ -66,7 +66,7 @@ check_of_offload(const Resolver *r, GError **error)
   return TRUE;
 }
 
-/* Choices that are not the engine's. */
+/* Notes choices that the engine itself does not have. */
 static void
 note_what_ifs(const Resolver *r)
 {
@@ -86,7 +86,7 @@ note_what_ifs(const Resolver *r)
                   SINGLE_ENGINE_PACED);
 }
 
-/* Options that ask for what the engine lacks. */
+/* Refuses options that need features which the engine lacks. */
 static gboolean
 check_features(const Resolver *r, GError **error)
 {
@@ -167,7 +167,7 @@ check_contradictions(const Resolver *r, GError **error)
   return TRUE;
 }
 
-/* Options that mean nothing where nothing costs, or nothing is computed. */
+/* Refuses options without effect under an executor that needs no costs, or computes nothing. */
 static gboolean
 check_costs_and_computes(const Resolver *r, GError **error)
 {
@@ -192,7 +192,7 @@ check_costs_and_computes(const Resolver *r, GError **error)
   return TRUE;
 }
 
-/* What an executor that computes cannot carry out. */
+/* Refuses what an executor that computes cannot carry out. */
 static gboolean
 check_computed(const Resolver *r, GError **error)
 {
@@ -218,7 +218,6 @@ check_computed(const Resolver *r, GError **error)
   return TRUE;
 }
 
-/* Options that this scheduler or executor has no use for, and options that contradict. */
 gboolean
 resolver_check(const Resolver *r, GError **error)
 {

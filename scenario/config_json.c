@@ -12,7 +12,7 @@
 #include "sim/units.h"
 #include "traces/bench.h"
 
-/* A file's name may be no UTF-8, which JSON must be. */
+/* As valid UTF-8, which JSON needs; a file's name may be other bytes. */
 static json_t *
 text_or_null(const char *text)
 {
@@ -27,7 +27,7 @@ has(const Scenario *s, guint32 feature)
   return (s->scheduler->features & feature) != 0;
 }
 
-/* What the client does; null for what it does not. */
+/* The client; null for what it does not do. */
 static void
 set_client(json_t *object, const Settings *settings)
 {
@@ -73,7 +73,7 @@ set_policy(json_t *object, PolicyKindIndex kind, const Policy *policy, const Pol
   }
 }
 
-/* The disk behind the host; null where there is none. */
+/* The disk behind the host; null: there is none. */
 static void
 set_disk(json_t *object, const Scenario *s, const Settings *settings)
 {
@@ -128,7 +128,7 @@ set_pool(json_t *object, const Scenario *s, const Settings *settings)
   set_disk(object, s, settings);
 }
 
-/* Native offload; null where there is none. */
+/* Native offload; null: it is off. */
 static void
 set_offload(json_t *object, const Scenario *s, const Settings *settings)
 {
@@ -170,7 +170,7 @@ set_batches(json_t *object, const Scenario *s, const Settings *settings)
                       json_integer(c->long_prefill_token_threshold));
 }
 
-/* What only some engines have; null under the others. */
+/* Settings that only some engines have; null under the others. */
 static void
 set_rules(json_t *object, const Scenario *s)
 {
@@ -230,7 +230,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "expert_parallel_size", json_integer(s->expert_groups));
 }
 
-/* SGLang's, under its own names; null under other engines. */
+/* SGLang's settings, under its own names; null under other engines. */
 static void
 set_sglang(json_t *object, const Scenario *s)
 {
@@ -263,8 +263,8 @@ set_sglang(json_t *object, const Scenario *s)
   }
 }
 
-/* Which figures the costs come from. A digest of the device's file tells one edition of it from
- * another. */
+/* The figures that the costs come from. The digest of the device's file tells its editions apart.
+ */
 static json_t *
 profile_identity(const Device *device)
 {
@@ -295,14 +295,14 @@ measured_identity(const Scenario *s)
   return profile;
 }
 
-/* "of" whom its time is. */
+/* The host, in the words of the results. */
 static const char *
 host_owner(const Scenario *s)
 {
   return host_is_unknown(s->host) ? "host unknown" : s->host->title;
 }
 
-/* Whose host time it is. What our own executor takes is measured on the machine that it runs on. */
+/* The source of the host time. That of our own executor is measured where it runs. */
 static json_t *
 host_time(const Scenario *s, const Settings *settings, HostScheduler scheduler)
 {
@@ -328,7 +328,7 @@ remarks(const Scenario *s)
   return array;
 }
 
-/* How it is computed: nothing that the scheduler knows of. */
+/* How tokens are computed, on which the schedule does not depend. */
 static json_t *
 live_settings(const Scenario *s, const Settings *settings)
 {
@@ -351,7 +351,7 @@ live_settings(const Scenario *s, const Settings *settings)
   return object;
 }
 
-/* Only where there are any. */
+/* The key is absent if nothing is assumed. */
 static void
 set_assumptions(json_t *object, const Scenario *s, const Settings *settings,
                 const RooflineConfig *costs)

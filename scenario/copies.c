@@ -101,9 +101,11 @@ resolver_layerwise(Resolver *r, GError **error)
   if (s->config.num_offload_blocks > 0)
     return resolver_refuse(error, "--layerwise-copies: vLLM's native offload reports whole jobs "
                                   "between steps, and no layer waits for a part of one");
-  if (s->config.overlap_copies)
-    return resolver_refuse(error, "--layerwise-copies and --overlap-copies: a copy is beside the "
-                                  "layers of its own step, or beside other steps: give one of them");
+  if (s->config.overlap_copies && !s->executor->needs_cost)
+    return resolver_refuse(error,
+                           "--layerwise-copies: with --overlap-copies the executor %s brings a "
+                           "sequence's KV back as a whole before it runs; model does not",
+                           s->executor->name);
   if (s->copy_path == COPY_PATH_PER_BLOCK)
     return resolver_refuse(error, "--layerwise-copies: --copy-path per-block copies all layers of a "
                                   "block as one piece; per-layer and batched do not");

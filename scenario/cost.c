@@ -1,5 +1,4 @@
-/* What a scenario's steps cost: the configuration of its cost model, from the engine and what was
- * typed. */
+/* Makes a scenario's cost model: its configuration follows from the engine and the settings. */
 #include "resolver.h"
 
 #include <math.h>
@@ -31,8 +30,8 @@ shared_experts_of(const SchedulerClass *engine, guint64 captured_tokens)
   return (SharedExperts){SHARED_AFTER, 0};
 }
 
-/* Of steps that are captured: whether in pieces, as typed or as the engine's version has it. Before
- * 0.11 vLLM captures no others unless it is told to (pull requests 14437, 25444). */
+/* Whether graphs are captured in pieces: as typed, or as the engine's version does. Before 0.11
+ * vLLM does so unless it is told otherwise (pull requests 14437, 25444). */
 static gboolean
 resolve_graphs(Resolver *r, GError **error)
 {
@@ -61,8 +60,9 @@ resolve_graphs(Resolver *r, GError **error)
   return TRUE;
 }
 
-/* A layer's price is a host's; steps that were measured have it, or have whole graphs. Where it was
- * not asked for, a run goes on without (scenario_assume_host() says so). */
+/* Whether graphs in pieces cost extra host time: the host's piece_ps a layer. Measured host time
+ * has it already. If the price is missing, that is an error with --cudagraph-mode and otherwise an
+ * assumption (scenario_assume_host()). */
 static gboolean
 price_pieces(const Resolver *r, HostScheduler scheduler, gboolean *is_priced, GError **error)
 {
@@ -85,7 +85,7 @@ price_pieces(const Resolver *r, HostScheduler scheduler, gboolean *is_priced, GE
   return TRUE;
 }
 
-/* So is what launching prompts' kernels takes. */
+/* --disable-piecewise-cuda-graph: the host's time of launching prompts' kernels. */
 static gboolean
 price_launches(Resolver *r, RooflineConfig *config, GError **error)
 {

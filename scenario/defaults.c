@@ -1,7 +1,7 @@
-/* What was not typed: taken from the engine's version and the card, and noted with where it is
- * from, so that a run shows each of its settings' origin (`defaults` in its configuration).
+/* Defaults of settings that were not typed, by the engine's version and the card. The origin of
+ * each is noted, so that a run shows it (`defaults` in its configuration).
  *
- * A replay goes on as it was recorded; what computes has this program's own batch.
+ * A replay takes the recorded values; executors that compute have batch sizes of their own.
  */
 #include "resolver.h"
 
@@ -9,7 +9,7 @@
 #include "engine_defaults.h"
 #include "executors.h"
 
-/* Of the executors that compute. */
+/* Batch sizes of the executors that compute. */
 #define OWN_SEQS 256
 #define OWN_TOKENS 8192
 #define OWN_ENGINE "this program's own engine"
@@ -27,7 +27,7 @@ resolver_origin(const Resolver *r, const char *key, const char *format, ...)
   json_object_set_new(r->scenario->defaults, key, json_string(text));
 }
 
-/* The option's name of a setting; the caller frees it. */
+/* The name of the setting's option; the caller frees it. */
 static char *
 option_of(const char *key)
 {
@@ -42,7 +42,7 @@ is_typed(const Resolver *r, const char *key)
   return resolver_given(r, option) || resolver_given(r, off);
 }
 
-/* The text of a setting in the recording that is replayed, NULL where there is none. */
+/* The text of a setting in the recording that is replayed; NULL: none. */
 static const char *
 recorded(const Resolver *r, const char *key)
 {
@@ -63,7 +63,7 @@ choose(const Resolver *r, const char *key, guint64 typed, guint32 by_default, co
   return then != NULL ? (guint32)g_ascii_strtoull(then, NULL, 10) : by_default;
 }
 
-/* A switch of the engine, FALSE where it has no such thing. */
+/* A switch of the engine; FALSE if it has no such switch. */
 static gboolean
 choose_switch(const Resolver *r, const char *key, SchedulerFeatures feature, gboolean typed,
               gboolean by_default)
@@ -75,8 +75,8 @@ choose_switch(const Resolver *r, const char *key, SchedulerFeatures feature, gbo
   return choose(r, key, typed, by_default, scheduler->name) != 0;
 }
 
-/* Servers cache since the v1 engine. The recordings of vllm-v1 are of its scheduler alone, whose
- * own default is not to. */
+/* Servers cache prefixes from the v1 engine on. The recordings of vllm-v1 are of its scheduler
+ * alone, which does not by default. */
 static gboolean
 caches_by_default(const Scenario *s)
 {
@@ -90,7 +90,7 @@ has(const Scenario *s, SchedulerFeatures feature)
   return (s->scheduler->features & feature) != 0;
 }
 
-/* Before 0.26 vLLM takes caching of recurrent states for experimental:
+/* Before 0.26 vLLM does not cache recurrent states by default, as experimental:
  * ModelConfig.is_prefix_caching_supported. */
 static gboolean
 leaves_states_uncached(const Scenario *s)
@@ -124,8 +124,8 @@ resolve_switches(Resolver *r)
                               has(s, SCHEDULER_CHUNKS_BY_DEFAULT), s->scheduler->name) != 0;
 }
 
-/* The token budget by default: it holds a whole prompt where prompts are not split, and no more
- * than all sequences at their longest. */
+/* The default token budget: a whole prompt if prompts are not split, and at most all sequences at
+ * their longest. */
 static guint32
 default_budget(const Scenario *s, const EngineDefaults *defaults)
 {
@@ -162,7 +162,7 @@ resolve_batch(Resolver *r, EngineDefaults *defaults)
     c->max_num_seqs = MIN(c->max_num_seqs, c->max_num_batched_tokens);
 }
 
-/* A longer limit than the model is made for, which servers take only against their advice. */
+/* Notes a limit beyond the model's context, which a server takes only with a warning. */
 static void
 note_beyond_context(const Resolver *r)
 {
@@ -207,7 +207,7 @@ resolve_length(Resolver *r, const EngineDefaults *defaults)
   }
 }
 
-/* What no default of a version is about. */
+/* Settings whose defaults do not depend on the version. */
 static void
 resolve_rest(Resolver *r, const EngineDefaults *defaults)
 {
@@ -229,7 +229,7 @@ resolve_rest(Resolver *r, const EngineDefaults *defaults)
   c->prefill_schedule_interval = (guint32)settings->prefill_schedule_interval;
   c->long_prefill_token_threshold = (guint32)settings->long_prefill_token_threshold;
   c->named_blocks = executor_computes(s->executor);
-  /* Too many kinds are refused by the cost model. */
+  /* The cost model refuses too many kinds of windows. */
   if (s->model != NULL && !model_windows(s->model, &c->windows))
     c->windows = (ContextWindows){0};
 }

@@ -11,7 +11,7 @@
 #define GIB ((guint64)1 << 30)
 #define GB_PER_S 1e9
 
-/* All that only means something with a disk. */
+/* Options that need a disk. */
 static const char *const speeds[] = {"disk", "disk-read-bandwidth", "disk-write-bandwidth",
                                      "disk-latency", "disk-queue-depth"};
 
@@ -34,8 +34,7 @@ size_disk(Resolver *r, GError **error)
     return TRUE;
   }
   if (r->scenario->model == NULL)
-    return resolver_refuse(error,
-                           "--kv-offloading-disk needs --model; or give --num-disk-blocks");
+    return resolver_refuse(error, "--kv-offloading-disk needs --model; or give --num-disk-blocks");
   if (!typed_bytes(r->settings->kv_offloading_disk, "--kv-offloading-disk", GIB, &bytes, error))
     return FALSE;
   r->scenario->config.num_disk_blocks = pool_blocks(bytes, r->scenario->disk_block_bytes);
@@ -73,16 +72,16 @@ gboolean
 resolver_disk(Resolver *r, GError **error)
 {
   const Scenario *s = r->scenario;
-  gboolean wanted =
-      resolver_given(r, "num-disk-blocks") || resolver_given(r, "kv-offloading-disk");
+  gboolean wanted = resolver_given(r, "num-disk-blocks") || resolver_given(r, "kv-offloading-disk");
   const char *speed = given_speed(r);
 
   if (speed != NULL && !s->executor->needs_cost)
-    return resolver_refuse(error, "--%s: the executor %s costs nothing that it could change",
-                           speed, s->executor->name);
+    return resolver_refuse(error, "--%s: the executor %s costs nothing that it could change", speed,
+                           s->executor->name);
   if (speed != NULL && !wanted)
-    return resolver_refuse(error, "--%s is of the disk that --kv-offloading-disk or "
-                                  "--num-disk-blocks gives the run",
+    return resolver_refuse(error,
+                           "--%s is of the disk that --kv-offloading-disk or "
+                           "--num-disk-blocks gives the run",
                            speed);
   if (!wanted)
     return TRUE;

@@ -1,12 +1,11 @@
-/* The defaults of vLLM's versions, one table, and TensorRT-LLM's; called while a scenario is
- * resolved, and by whoever sizes a pool without one. */
+/* The tables of vLLM's defaults by version, and TensorRT-LLM's. */
 #include "engine_defaults.h"
 
 #include <string.h>
 
 #define GIB (1024.0 * 1024 * 1024)
-/* vLLM 0.x before: DEFAULT_MAX_NUM_SEQS, and a budget of max(max_model_len, 2048), 512 in chunks.
- */
+/* vLLM 0.x before these: DEFAULT_MAX_NUM_SEQS, and a budget of max(max_model_len, 2048) tokens, or
+ * 512 with chunked prefill. */
 #define V0_SEQS 256
 #define V0_CHUNK_TOKENS 512
 #define V0_TOKENS 2048
@@ -16,7 +15,7 @@
 #define TRTLLM_TOKENS 8192
 #define TRTLLM_BLOCK_TOKENS 32
 
-/* Batch sizes by card: the first row that holds is taken. */
+/* Batch sizes by card: the first row that applies. */
 static const struct {
   guint32 since, until; /* versions, as SchedulerClass has them, both included */
   double card_gib;      /* of memory, at least */

@@ -1,10 +1,13 @@
-/* What an engine does where an option was not typed: by its version, and by the card.
+/* An engine's defaults for options that were not typed, by its version and by the card.
  *
- * Read in vLLM's own EngineArgs, CacheConfig and SchedulerConfig of 0.8.5 to 0.32: the batch sizes
- * of `vllm serve` and of LLM() ("offline") by the card's memory, which A100 is left out of since
- * 0.9, the largest from 160 GiB since 0.28; 0.92 of the memory since 0.20; the context of LongRoPE
- * since 0.11.1 (pull request 27431), here from 0.12 on, as 0.11.0 has it not. Which switches are on
- * is the scheduler's (SchedulerFeatures). A new version of these rules is a row in the table of
+ * Source: EngineArgs, CacheConfig and SchedulerConfig of vLLM 0.8.5 to 0.32.
+ *   - Batch sizes depend on the card's memory, and differ between `vllm serve` and LLM()
+ *     ("offline"). From 0.9 on an A100 has those of a small card; from 0.28 on cards of 160 GiB and
+ *     more have the largest.
+ *   - The share of the memory is 0.92 from 0.20 on.
+ *   - The context of LongRoPE is the unstretched one from 0.11.1 on (pull request 27431); here from
+ *     0.12 on, since 0.11.0 does not have it.
+ * SchedulerFeatures says which switches are on by default. New rules are a row of the table in
  * engine_defaults.c.
  */
 #pragma once
@@ -16,7 +19,7 @@
 
 typedef struct {
   const SchedulerClass *scheduler;
-  const Device *device; /* NULL: a card that is not known, which vLLM takes for a small one */
+  const Device *device; /* NULL: an unknown card, which vLLM treats as a small one */
   gboolean offline;     /* LLM() in a program of its own, not a server */
 } EngineSetup;
 

@@ -1,4 +1,4 @@
-/* Which engine has which options; SGLang's settings under its own names, and their defaults. */
+/* SGLang's settings under its own names, their defaults, and which engine has which options. */
 #include "resolver.h"
 #include "calib/cost/pool_size.h"
 #include "calib/cost/server_memory.h"
@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Its option, and what vLLM's of the same meaning is called; NULL: vLLM has none. */
+/* SGLang's option, and vLLM's with the same meaning; NULL: vLLM has none. */
 static const struct {
   const char *sglang, *vllm;
 } names[] = {
@@ -51,12 +51,12 @@ resolver_check_engine_names(const Resolver *r, GError **error)
   return TRUE;
 }
 
-/* What SGLang takes by the card's memory: _handle_gpu_memory_settings() of 0.5.23. */
+/* SGLang's defaults by the card's memory: _handle_gpu_memory_settings() of 0.5.23. */
 typedef struct {
   double below_mib;
   guint32 chunked_prefill_size;
-  guint32 graph_batch,
-      graph_batch_large; /* of decodes that are captured; the other from 4 devices on */
+  guint32 graph_batch;       /* the largest batch of decodes that is captured */
+  guint32 graph_batch_large; /* the same from 4 devices on */
 } CardClass;
 
 static const CardClass cards[] = {
@@ -77,8 +77,9 @@ card_class(const Device *device)
   return card;
 }
 
-/* How many sizes of prefills up to `most` tokens are captured: generate_prefill_cuda_graph_batch_
- * sizes(), a row of `step` up to `last` after another. */
+/* Sizes of prefills up to `most` tokens that are captured:
+ * generate_prefill_cuda_graph_batch_sizes(). A row stands for the sizes first, first + step, … up
+ * to last. */
 static guint32
 prefill_graphs(guint32 most)
 {
@@ -103,8 +104,8 @@ is_latent(const Model *model)
   return FALSE;
 }
 
-/* The share of the memory for weights and KV, if it is not given: what is left beside activations
- * and captured graphs, as the server foresees them. */
+/* The default share of the memory for weights and KV: what the server's estimates of activations
+ * and captured graphs leave. */
 static double
 default_mem_fraction(const Resolver *r)
 {
@@ -116,7 +117,7 @@ default_mem_fraction(const Resolver *r)
 
   reserved += 1.5 * MAX(c->chunked_prefill ? c->chunked_prefill_size : c->max_prefill_tokens, 2048);
   reserved += 2.0 * graphs;
-  /* Of latent attention it depends on the backend, and is left out. */
+  /* With latent attention this depends on the backend and is left out. */
   if (!is_latent(r->scenario->model))
     reserved += 8.0 * prefill_graphs(c->chunked_prefill ? c->chunked_prefill_size : 0);
   reserved += (double)tp / 8 * 1024;
@@ -127,9 +128,9 @@ default_mem_fraction(const Resolver *r)
   return round((memory - reserved) / memory * 1000) / 1000;
 }
 
-/* On a B200 its attention of heads is TensorRT-LLM's, whose pages are larger: get_default_attn_
- * backend() and _mla_backend_page_constraints(). Not of latent attention, nor beside recurrent
- * states, where what is taken depends on the model. */
+/* On a B200 attention with heads runs in TensorRT-LLM's backend, which has larger pages:
+ * get_default_attn_backend(), _mla_backend_page_constraints(). With latent attention or recurrent
+ * states the backend depends on the model. */
 static gboolean
 has_large_pages(const Resolver *r)
 {
@@ -149,7 +150,7 @@ page_size(const Resolver *r)
   return LARGE_PAGE;
 }
 
-/* "-1" is none. */
+/* --chunked-prefill-size, or its default. "-1", no chunks, gives 0. */
 static gboolean
 chunk_size(const Resolver *r, guint32 *tokens, GError **error)
 {
@@ -168,7 +169,7 @@ chunk_size(const Resolver *r, guint32 *tokens, GError **error)
   return TRUE;
 }
 
-/* What vLLM's defaults were noted for is not SGLang's. */
+/* Replaces the notes about vLLM's defaults by SGLang's. */
 static void
 note_origins(const Resolver *r)
 {
@@ -194,8 +195,8 @@ note_origins(const Resolver *r)
                     device != NULL ? device->name : "a card of 80 GiB");
 }
 
-/* With --enable-dp-attention what is typed is of all groups together, and less is kept free for
- * outputs: server_args.py, _handle_data_parallelism(). */
+/* With --enable-dp-attention the groups share what is typed, and less is kept free for outputs:
+ * server_args.py, _handle_data_parallelism(). */
 static void
 share_by_groups(SchedulerConfig *c, guint32 groups)
 {
@@ -205,7 +206,7 @@ share_by_groups(SchedulerConfig *c, guint32 groups)
   c->schedule_conservativeness *= 0.3;
 }
 
-/* What launching takes is known of latent attention alone. */
+/* The time of launching kernels one by one is known for latent attention only. */
 static gboolean
 check_launches(const Resolver *r, GError **error)
 {
@@ -250,15 +251,60 @@ resolver_sglang(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* Mxfp4MoEMethod.create_weights: FlashInfer's kernels (B200), Triton's (Hopper; values are kept in
+ * pieces of 256 inputs, as in vLLM), Marlin's. */
+static ExpertPadding
+expert_padding(const Device *device)
+{
+  static const ExpertPadding flashinfer = {256, 256, 1}, triton = {1, 32, 256},
+                             marlin = {1, 128, 1};
+  double capability = device->compute_capability;
+
+  if (capability >= 10 && capability < 11)
+    return flashinfer;
+  return capability >= 9 && capability < 10 ? triton : marlin;
+}
+
+/* mamba_full_memory_ratio: states have so much for each byte of KV. */
+#define STATES_FOR_KV 0.9
+
+/* States that SGLang keeps beside the KV, in a pool of their own: one for each sequence that may run
+ * without a radix cache, else a share of `bytes`, one of which is padding. */
+static guint32
+state_slots(const Resolver *r, double bytes)
+{
+  const Scenario *s = r->scenario;
+  double state = (double)model_rank_state_bytes(s->model, s->tensor_parallel_size);
+
+  if (state == 0)
+    return 0;
+  if (r->settings->disable_radix_cache && resolver_given(r, "max-running-requests"))
+    return (guint32)r->settings->max_running_requests;
+  return (guint32)MAX(bytes * STATES_FOR_KV / (1 + STATES_FOR_KV) / state - 1, 0);
+}
+
+/* _calculate_mamba_ratio: a sequence's own state, those that the radix cache keeps of it, and two to
+ * write by turns where the host runs ahead of the steps. */
+static guint32
+states_a_request(const SchedulerConfig *c)
+{
+  if (!c->prefix_caching)
+    return 1;
+  return c->async_scheduling ? 5 : 3;
+}
+
 gboolean
 resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
 {
   Scenario *s = r->scenario;
   guint32 ranks = s->tensor_parallel_size * s->sharing_engines;
+  const ExpertPadding padding = expert_padding(s->device);
+  const ModelStage all = {s->model->layers, TRUE, TRUE};
   guint64 weights =
-      model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups);
+      model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups) +
+      model_stage_padding_bytes(s->model, ranks, s->expert_groups, &all, &padding);
   double before = s->device->memory_bytes - (double)server_memory_before_weights(s->device, ranks);
-  double bytes;
+  double bytes, states;
 
   s->mem_fraction_static = resolver_given(r, "mem-fraction-static")
                                ? r->settings->mem_fraction_static
@@ -267,9 +313,18 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
     resolver_origin(r, "mem_fraction_static", "sglang, %s", s->device->name);
   json_object_del(s->defaults, "gpu_memory_utilization");
   bytes = before * s->mem_fraction_static - (double)weights;
+  states = (double)model_rank_state_bytes(s->model, s->tensor_parallel_size);
+  s->state_slots = bytes > 0 ? state_slots(r, bytes) : 0;
+  states *= s->state_slots + 1;
+  bytes -= states;
   *blocks = bytes > 0 ? pool_blocks((guint64)bytes, r->pool_bytes_per_block) : 0;
   resolver_origin(r, "max_total_tokens", "%.3g of %.2f GiB, less weights %.2f",
                   s->mem_fraction_static, before / MIB / 1024, (double)weights / MIB / 1024);
+  if (states > 0)
+    resolver_origin(r, "max_total_tokens",
+                    "%.3g of %.2f GiB, less weights %.2f and %u recurrent states %.2f",
+                    s->mem_fraction_static, before / MIB / 1024, (double)weights / MIB / 1024,
+                    s->state_slots, states / MIB / 1024);
   return *blocks > 0 ||
          resolver_refuse(error,
                          "the weights leave no room for KV in %.3g of the %.1f GiB of %s: raise "
@@ -285,8 +340,12 @@ resolver_sglang_requests(Resolver *r)
   guint64 tokens = (guint64)c->num_gpu_blocks * c->block_size;
   double estimate = (double)tokens / c->max_model_len * 512;
 
-  if (!resolver_is_sglang(r) || resolver_given(r, "max-running-requests"))
+  if (!resolver_is_sglang(r))
     return;
-  resolver_origin(r, "max_running_requests", "sglang, the pool and the context");
-  c->max_num_seqs = (guint32)MAX(MIN(CLAMP(estimate, 2048, 4096), (double)(tokens / 2)), 1);
+  if (!resolver_given(r, "max-running-requests")) {
+    resolver_origin(r, "max_running_requests", "sglang, the pool and the context");
+    c->max_num_seqs = (guint32)MAX(MIN(CLAMP(estimate, 2048, 4096), (double)(tokens / 2)), 1);
+  }
+  if (r->scenario->state_slots > 0)
+    c->max_num_seqs = MIN(c->max_num_seqs, MAX(r->scenario->state_slots / states_a_request(c), 1));
 }

@@ -3,8 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Makes one line of whatever was typed or read: what is not printable is shown as its bytes. A line
- * break behind a sentence or question of a message's own stays: the second line says what to do. */
+/* Makes one line of a message that quotes what was typed or read; what is not printable is shown as
+ * its bytes. A line break behind a sentence or question stays, for messages whose second line says
+ * what to do. */
 static char *
 one_line(const char *text)
 {

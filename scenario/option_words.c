@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* The entry of that long name (`length` bytes of it), or NULL. */
+/* The entry whose long name is the first `length` bytes of `name`; NULL: none. */
 static const GOptionEntry *
 find_entry(const GOptionEntry *entries, const char *name, gsize length)
 {
@@ -21,8 +21,8 @@ takes_value(const GOptionEntry *entry)
   return entry->arg != G_OPTION_ARG_NONE && !(entry->flags & G_OPTION_FLAG_NO_ARG);
 }
 
-/* The last of the words that belong to this one: the next, if it is this option's value, whatever
- * it looks like; else this. */
+/* The last word of this option: the next one if the option takes a value, whatever that looks like;
+ * otherwise this one. */
 static char *const *
 last_of(char *const *word, const GOptionEntry *entries)
 {
@@ -49,7 +49,7 @@ nearest_option(const char *option, const GOptionEntry *entries)
   return typed_nearest(option, (const char *const *)names->pdata);
 }
 
-/* What other programs call an option. */
+/* Names of options in other programs. */
 static const struct {
   const char *other, *option, *value;
 } other_words[] = {
@@ -92,8 +92,8 @@ static const struct {
     {"num-workers", "jobs", ""},
 };
 
-/* "max-concurrency" of concurrency, "format json" of json: what it is called here, or the only
- * option that has its words. NULL: neither. The caller frees it. */
+/* The option that an unknown one may mean: by other_words ("format json" of json), or the only one
+ * with its words ("max-concurrency" of concurrency). NULL: none. The caller frees it. */
 static char *
 known_by_another_word(const char *option, const GOptionEntry *entries)
 {
@@ -113,7 +113,8 @@ known_by_another_word(const char *option, const GOptionEntry *entries)
   return n == 1 ? g_strdup(found) : NULL;
 }
 
-/* GOption drops the value of an option that takes none: --enable-x=false would turn x on. */
+/* Refuses a value of an option that takes none: GOption drops it, so --enable-x=false would turn x
+ * on. */
 static gboolean
 check_switches(char *const *words, const GOptionEntry *entries, GError **error)
 {
@@ -136,7 +137,7 @@ check_switches(char *const *words, const GOptionEntry *entries, GError **error)
   return TRUE;
 }
 
-/* "-j1" is no option of GLib's: the value is a word of its own. */
+/* Refuses "-j1", which GOption does not take: the value is a word of its own. */
 static gboolean
 check_attached(char *const *words, const GOptionEntry *entries, GError **error)
 {
@@ -166,6 +167,11 @@ set_unknown(GError **error, char *word, const GOptionEntry *entries)
     return;
   }
   other = g_str_has_prefix(word, "--") ? known_by_another_word(word + 2, entries) : NULL;
+  if (g_file_test(word, G_FILE_TEST_EXISTS)) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+                "unknown option %s; the file of that name is ./%s", word, word);
+    return;
+  }
   near = g_str_has_prefix(word, "--") ? nearest_option(word + 2, entries) : NULL;
   advice = g_str_has_prefix(word, "--") ? server_flag_advice(word + 2) : NULL;
   if (advice != NULL)
@@ -192,7 +198,7 @@ set_missing(GError **error, const char *word, const GOptionEntry *entries)
               word, expected);
 }
 
-/* Says it our way; GOption's messages have the option after their last " -". */
+/* GOption's message in our words; in its own the option is behind the last " -". */
 static void
 propagate(GError **error, GError *cause, const GOptionEntry *entries)
 {
@@ -223,7 +229,7 @@ option_words_parse(GOptionContext *context, const GOptionEntry *entries, char **
   return FALSE;
 }
 
-/* vLLM takes --max_num_seqs for --max-num-seqs. */
+/* Underscores in names become dashes, as in vLLM: --max_num_seqs is --max-num-seqs. */
 static void
 dash_underscores(char **words, const GOptionEntry *entries)
 {

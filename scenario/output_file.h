@@ -1,4 +1,4 @@
-/* Files that are to be written. */
+/* Checks of output files before anything is opened. */
 #pragma once
 
 #include <glib.h>
@@ -8,12 +8,10 @@ typedef struct {
   const char *path; /* NULL: not given */
 } NamedFile;
 
-/* FALSE with an error where an output is an input, or two outputs are one file, by whatever names.
- * To be asked before anything is opened. */
+/* FALSE with an error if an output is an input, or two outputs are one file, even by two names. */
 gboolean output_file_check(const NamedFile *outputs, guint n_outputs, const NamedFile *inputs,
                            guint n_inputs, GError **error);
-/* FALSE with an error where the file that is to be written would lie in a folder that is not there.
- */
+/* FALSE with an error if the folder of an output does not exist. */
 gboolean output_file_check_folder(const char *path, const char *option, GError **error);
-/* The same of a page, whose name must not be that of another kind of file. */
+/* The same for a page; its name must not have the ending of another kind of file. */
 gboolean output_file_check_page(const char *path, const char *option, GError **error);

@@ -8,8 +8,8 @@
 /* Prefix caching has a record of each block, 24 bytes; no card holds as many blocks. */
 #define MAX_CACHED_BLOCKS (1u << 24)
 
-/* Why blocks are counted for all layers alike, as half a sentence; NULL: groups are counted, and
- * the prefix cache keeps states where it is on. */
+/* Why a block of the pool is of all layers, as half a sentence; NULL: it is of a group of layers.
+ */
 static const char *
 reason_for_one_group(const Resolver *r, KvGroups *groups)
 {
@@ -31,7 +31,8 @@ reason_for_one_group(const Resolver *r, KvGroups *groups)
   return NULL;
 }
 
-/* Prefills stop where states are kept: before 0.29 a step has to reach from one to the next. */
+/* Refuses limits with which vLLM caches no recurrent state: prefills are cut where states are kept,
+ * and before 0.29 a step must be able to reach from one cut to the next. */
 static gboolean
 reaches_states(const Resolver *r, const KvGroups *groups, GError **error)
 {
@@ -233,7 +234,7 @@ resolver_gpu_pool(Resolver *r, GError **error)
   return TRUE;
 }
 
-/* Of the same size as swap's unless one is given. */
+/* The host's cache by its size in bytes: --kv-offloading-size, or else --swap-space. */
 static gboolean
 size_tier(Resolver *r, GError **error)
 {

@@ -1,10 +1,10 @@
-/* How devices share a scenario's work: which of them are an engine's, which share experts, and what
- * of it is not simulated. */
+/* How devices share a scenario's work: how many engines there are, of how many devices, and which
+ * devices share experts. Refuses what is not simulated. */
 #include "resolver.h"
 
-enum { NODE_DEVICES = 8 }; /* that links of one node join */
+enum { NODE_DEVICES = 8 }; /* linked with each other in one node */
 
-/* What describes one engine's steps, one after the other, or is known of one alone. */
+/* Options for a single engine whose steps follow each other. */
 static const char *const of_one[] = {"output", "decisions", "perfetto", "kv-offloading-size",
                                      "num-offload-blocks"};
 
@@ -40,7 +40,7 @@ check_pipeline(const Resolver *r, GError **error)
   return TRUE;
 }
 
-/* What only one engine calls so. */
+/* Refuses the name that another engine has for the option. */
 static gboolean
 check_experts(const Resolver *r, GError **error)
 {
@@ -121,7 +121,7 @@ resolver_ranks(Resolver *r, GError **error)
   return check_engines(r, error);
 }
 
-/* Links join the devices of one node. */
+/* A group must fit into one node, whose devices are linked. */
 static gboolean
 check_node(const Resolver *r, GError **error)
 {

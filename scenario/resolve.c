@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define LIKELY_MOST 6 /* names that are told; more of them tell nothing */
+#define LIKELY_MOST 6 /* names in a hint; more would not help */
 
 #define CONFIG_FILE "config.json"
 
@@ -33,8 +33,8 @@ without_maker(const char *name)
                                            : name;
 }
 
-/* "; did you mean h100-nvl, h100-pcie or h100-sxm?": those that have this as a part, or the
- * nearest; "" where none is near. The caller frees it. */
+/* "; did you mean h100-nvl, h100-pcie or h100-sxm?": the names that have `text` as a part, or the
+ * nearest; "": none is near. The caller frees it. */
 static char *
 hint_of(const char *text, GStrv names)
 {
@@ -70,7 +70,7 @@ set_unknown(GError **error, const char *text, const char *kind, const char *suff
               kind, file, hint, *hint == '\0' && *advice != '\0' ? "." : "", advice);
 }
 
-/* "…/Llama-2-7b/config.json" is called Llama-2-7b, "…/mine.ini" is called mine. */
+/* "Llama-2-7b" of "…/Llama-2-7b/config.json", "mine" of "…/mine.ini". The caller frees it. */
 static char *
 name_from_path(const char *path)
 {
@@ -175,7 +175,7 @@ resolve_decoder_config(const char *text, GError **error)
   return path != NULL ? decoder_config_read(path, name, error) : NULL;
 }
 
-/* What to begin with. The caller frees it. */
+/* How to make a device file. The caller frees the text. */
 static char *
 own_device_advice(void)
 {
@@ -188,6 +188,24 @@ own_device_advice(void)
       pattern != NULL ? pattern : "a shipped device file");
 }
 
+/* "8xH100", "2 x a100-40gb": so many cards of one. NULL: it is none of these. */
+static char *
+several_cards_advice(const char *text)
+{
+  char *end = NULL;
+  guint64 n = g_ascii_isdigit(text[0]) ? g_ascii_strtoull(text, &end, 10) : 0;
+
+  if (n == 0 || n > 64)
+    return NULL;
+  end += strspn(end, " ");
+  if (g_ascii_tolower(*end) != 'x' || end[1] == '\0')
+    return NULL;
+  return g_strdup_printf(
+      "\nThe device is one card; several are --tensor-parallel-size %" G_GUINT64_FORMAT
+      ", or --data-parallel-size.",
+      n);
+}
+
 Device *
 resolve_device(const char *text, GError **error)
 {
@@ -197,7 +215,8 @@ resolve_device(const char *text, GError **error)
   if (shipped != NULL)
     return device_read(shipped, text, error);
   if (!looks_like_path(text, ".ini") || !g_file_test(text, G_FILE_TEST_EXISTS)) {
-    g_autofree char *advice = own_device_advice();
+    g_autofree char *several = several_cards_advice(text);
+    g_autofree char *advice = several != NULL ? g_steal_pointer(&several) : own_device_advice();
     if (looks_like_path(text, ".ini"))
       g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
                   "%s: No such file or directory; expected a device file.%s", text, advice);
@@ -209,7 +228,7 @@ resolve_device(const char *text, GError **error)
   return device_read(text, name, error);
 }
 
-/* Whether some of the profile's tables were measured on the machine. */
+/* TRUE if some of the profile's tables were measured on the machine. */
 static gboolean
 has_tables_of(const Profile *profile, const Host *host)
 {
@@ -224,7 +243,7 @@ has_tables_of(const Profile *profile, const Host *host)
   return FALSE;
 }
 
-/* NULL without an error: none of those that ship. */
+/* NULL without an error: it is no shipped host's name. */
 static Host *
 host_of_tables(const Profile *profile, GError **error)
 {
@@ -314,12 +333,6 @@ resolve_profile_file(const char *name)
   return path;
 }
 
-static int
-compare_names(gconstpointer a, gconstpointer b)
-{
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 char **
 resolve_profile_names(void)
 {
@@ -330,9 +343,7 @@ resolve_profile_names(void)
     for (guint j = 0; names[j] != NULL; j++)
       g_ptr_array_add(all, names[j]);
   }
-  g_ptr_array_sort(all, compare_names);
-  g_ptr_array_add(all, NULL);
-  return (char **)g_ptr_array_free(all, FALSE);
+  return shipped_sort(all);
 }
 
 Profile *
@@ -348,7 +359,7 @@ resolve_whole_profile(const char *text, GError **error)
   return NULL;
 }
 
-/* One kind of kernels of it; the digest stays the file's. */
+/* Keeps one kind of kernels in the profile; the digest stays that of the whole file. */
 static gboolean
 use_kernels(Profile *profile, const char *kernels, GError **error)
 {

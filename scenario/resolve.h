@@ -9,46 +9,50 @@
 #include "models/decoder_config.h"
 #include "sim/model.h"
 
-/* A built-in name, or the path of a config.json, or of the folder that holds one. An unknown name's
- * error tells the nearest. The caller frees the model. */
+/* --model: a shipped model's name, or the path of a config.json or of its folder. The error about
+ * an unknown name tells the nearest. The caller frees the model. */
 Model *resolve_model(const char *text, GError **error);
-/* The same as --quantization has it (models/model_config.h); NULL: as the file says. */
+/* The same with --quantization (models/model_config.h); NULL: as the file says. */
 Model *resolve_model_quantized(const char *text, const char *quantization, GError **error);
 
-/* --kv-cache-dtype: NULL leaves the model as it is. */
+/* --kv-cache-dtype: sets the format of the model's KV cache; NULL leaves it. FALSE with an error if
+ * there is no such format. */
 gboolean resolve_kv_cache_dtype(Model *model, const char *name, GError **error);
 
-/* The same with what computing it takes; a model that cannot be computed is refused. */
+/* --model, with what computing it takes; NULL with an error if the kernels cannot compute it. The
+ * caller frees it. */
 DecoderConfig *resolve_decoder_config(const char *text, GError **error);
-/* The path of the config.json that resolve_model() reads, whether or not it is there. The caller
- * frees it. */
+/* The path of the config.json that resolve_model() reads, which need not exist. The caller frees
+ * it. */
 char *resolve_model_file(const char *text);
 
 /* A shipped device's name, or the path of a device file (.ini). The caller frees the device. */
 Device *resolve_device(const char *text, GError **error);
 
-/* --host: a shipped host's name, or the path of a host's file (.ini); NULL: the machine on
- * which the profile's tables were measured, if a shipped host is that; or the one in the device's
- * file; or else HOST_UNKNOWN. The caller frees the host. */
+/* --host: a shipped host's name, or the path of a host's file (.ini). NULL: the first of the
+ * shipped host on which the profile was measured, the host in the device's file, and HOST_UNKNOWN.
+ * The caller frees the host. */
 Host *resolve_host(const char *text, const Device *device, const Profile *profile, GError **error);
 
-/* --disk: a shipped disk's name, or the path of a disk's file (.ini); NULL: DISK_DEFAULT. The caller
- * frees it. */
+/* --disk: a shipped disk's name, or the path of a disk's file (.ini); NULL: DISK_DEFAULT. The
+ * caller frees it. */
 DiskFigures *resolve_disk(const char *text, GError **error);
 
 /* A shipped profile's name, or the path of one: FILE.db, FILE.csv, FILE.csv.gz, or any file that
  * begins as a profile does. NULL without an error if `text` names no profile (a device's name, an
- * .ini, a name that nothing has): then it is for resolve_device(). Of several kinds of kernels the
- * first is kept (calib/profile_kernels.h), or in a whole one all. The caller frees the profile. */
+ * .ini, an unknown name): then it is for resolve_device(). Of several kinds of kernels only the
+ * first is kept (calib/profile_kernels.h). The caller frees the profile. */
 Profile *resolve_profile(const char *text, GError **error);
+/* The same with all kinds of kernels. */
 Profile *resolve_whole_profile(const char *text, GError **error);
 
-/* --device: a profile and the device that it was measured on, or a device alone (*profile NULL).
- * kernels: the kind whose samples are used, and a profile of others is refused; NULL: the first
- * that it has. The caller frees both. */
+/* --device: a profile and the device that it was measured on, or a device alone (*profile is NULL).
+ * kernels: the kind whose samples are used; a profile without it is refused. NULL: the profile's
+ * first kind. The caller frees both. */
 gboolean resolve_costs(const char *text, const char *kernels, Device **device, Profile **profile,
                        GError **error);
-/* What a profile's measurements cost, or without one the device's roofline. The caller frees it. */
+/* Costs from a profile's measurements, or from the device's roofline if `profile` is NULL. The
+ * caller frees the model. */
 CostModel *resolve_cost_model(const Profile *profile, const RooflineConfig *config, GError **error);
 
 /* The path of a shipped profile's text, or NULL. The caller frees it. */

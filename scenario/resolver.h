@@ -1,4 +1,8 @@
-/* What scenario.c, check.c, ranks.c, defaults.c and pool.c share while a scenario is resolved. */
+/* Resolving a scenario: scenario.c calls these functions, each of which fills in a part of it from
+ * the settings. What depends on an earlier part says so.
+ *
+ * Those that return gboolean return FALSE with an error that names the option.
+ */
 #pragma once
 
 #include "scenario.h"
@@ -7,41 +11,43 @@ typedef struct {
   const Settings *settings;
   const char *verb;
   gboolean quiet;
-  Shelf *shelf; /* NULL: what is read is the scenario's own */
+  Shelf *shelf; /* owns what is read from files; NULL: the scenario does */
   gboolean without_cost;
   Scenario *scenario;
   guint64 pool_bytes_per_block; /* 0 without a model */
 } Resolver;
 
-/* Sets a message that names the option; FALSE. */
+/* Sets the error; returns FALSE. */
 gboolean resolver_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* A note to standard error, unless the resolver is quiet. */
 void resolver_note(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* TRUE if the option of that long name was given. */
 gboolean resolver_given(const Resolver *r, const char *name);
 
-/* Notes that the setting of that key was not typed, and where its value is from. */
+/* Notes where the value of a setting is from that was not typed (Scenario.defaults). */
 void resolver_origin(const Resolver *r, const char *key, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
-/* FALSE for options that this scheduler or executor has no use for, and options that contradict. */
+/* Refuses options that this scheduler or executor has no use for, and options that contradict. */
 gboolean resolver_check(const Resolver *r, GError **error);
-/* The same of limits, once they are known. */
+/* The same for limits. After resolver_limits(). */
 gboolean resolver_check_limits(const Resolver *r, GError **error);
 
-/* How devices make engines. */
+/* How many engines there are, and of how many devices each. */
 gboolean resolver_ranks(Resolver *r, GError **error);
-/* How experts are dealt out, once the model is known. FALSE for a group of devices that no node has,
- * or experts that the model has not. */
+/* How experts are distributed over the devices. After the model. Refuses a group of devices that no
+ * node has, and experts that the model does not have. */
 gboolean resolver_node(Resolver *r, GError **error);
-/* FALSE for options that only another engine has. */
+/* Refuses options that only another engine has. */
 gboolean resolver_check_engine_names(const Resolver *r, GError **error);
 /* Under TensorRT-LLM: --capacity-policy and --context-chunking-policy by name. */
 gboolean resolver_trtllm(Resolver *r, GError **error);
-/* Under SGLang: its settings, from its own options; then the pool that it finds room for, where its
- * size is not given; then how many requests run at once. */
+/* Under SGLang: the settings from its own options. */
 gboolean resolver_sglang(Resolver *r, GError **error);
+/* Under SGLang: the blocks for which a device has room beside the weights. Needs the model and the
+ * device. */
 gboolean resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error);
+/* Under SGLang: how many requests may run at once. After the pool. */
 void resolver_sglang_requests(Resolver *r);
 
 static inline const char *
@@ -55,10 +61,10 @@ resolver_is_sglang(const Resolver *r)
 {
   return (r->scenario->scheduler->features & SCHEDULER_IS_SGLANG) != 0;
 }
-/* What does not depend on the pool's size, typed or by default. */
+/* The limits that do not depend on the pool's size, typed or by default. */
 void resolver_limits(Resolver *r);
-/* Called after these: whether groups of layers that give blocks back share the pool, and if so the
- * size of its blocks. FALSE where a server would not start so. */
+/* If groups of layers share the pool: the groups, and the size of their blocks. After the limits.
+ * Refuses what a server would not start with. */
 gboolean resolver_kv_groups(Resolver *r, GError **error);
 
 /* The GPU's pool from --num-gpu-blocks, --kv-memory or --gpu-memory-utilization; the host's from
@@ -67,13 +73,15 @@ gboolean resolver_gpu_pool(Resolver *r, GError **error);
 gboolean resolver_host_pool(Resolver *r, GError **error);
 /* TRUE if the host is a second prefix cache: native offload. */
 gboolean resolver_offloads(const Resolver *r);
-/* That cache's size, from --kv-offloading-size or --num-offload-blocks, or else as swap's. */
+/* That cache: its size, from --kv-offloading-size, --num-offload-blocks or --swap-space, and how it
+ * stores and evicts. */
 gboolean resolver_tier(Resolver *r, GError **error);
-/* Whether swapped blocks are copied beside the steps. After the pools. */
+/* --overlap-copies, --swap-ahead: copies of swapped blocks beside the steps. After the pools. */
 gboolean resolver_copies(Resolver *r, GError **error);
-/* Whether a step's copies are made layer by layer. After these, once the copy path is known. */
+/* --layerwise-copies: copies of a step made layer by layer. After resolver_copies() and the copy
+ * path. */
 gboolean resolver_layerwise(Resolver *r, GError **error);
-/* The disk behind the host's memory. After these. */
+/* The disk behind the host's memory. After resolver_tier(). */
 gboolean resolver_disk(Resolver *r, GError **error);
-/* The cost model, for executors that ask one. After all else. */
+/* The cost model, for executors that need one. After everything else. */
 gboolean resolver_cost(Resolver *r, GError **error);

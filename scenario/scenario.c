@@ -1,4 +1,4 @@
-/* Settings resolved: names to table entries, memory to blocks, what was not given to the engine's
+/* Resolves settings: names to table entries, memory to blocks, what was not given to the engine's
  * defaults.
  *
  * The order matters: names, then which options the engine has, then the length limit that sizes the
@@ -20,7 +20,7 @@
 #include "resolve.h"
 #include "config_json.h"
 
-/* names: those that there are, NULL-terminated. */
+/* names: the known ones, NULL-terminated. */
 static void
 refuse_name(const char *option, const char *name, const GPtrArray *names, GError **error)
 {
@@ -38,7 +38,7 @@ refuse_name(const char *option, const char *name, const GPtrArray *names, GError
                   names->len > 2 ? "one of " : "", known, hint);
 }
 
-/* An entry of a NULL-terminated table of pointers to structs that begin with their name. */
+/* The entry of that name in a NULL-terminated table of pointers to structs that begin with it. */
 static gconstpointer
 find_entry(const char *option, const char *name, const gconstpointer *table, GError **error)
 {
@@ -55,7 +55,7 @@ find_entry(const char *option, const char *name, const gconstpointer *table, GEr
   return NULL;
 }
 
-/* Sets what options of its own have, too. */
+/* The policy of that name (NULL: the default), and the values of its own options. */
 static const Policy *
 resolve_policy(const Resolver *r, PolicyKindIndex index, const char *name, PolicyValues *values,
                GError **error)
@@ -75,8 +75,8 @@ resolve_policy(const Resolver *r, PolicyKindIndex index, const char *name, Polic
   return NULL;
 }
 
-/* "; did you mean vllm-0.11?" of "0.11.2", "v0.11" and "vllm==0.11", trtllm of TensorRT-LLM, or the
- * nearest name; "" where none is near. The caller frees it. */
+/* "; did you mean vllm-0.11?" for "0.11.2", "v0.11" and "vllm==0.11", trtllm for TensorRT-LLM, or
+ * the nearest name; "": none is near. The caller frees it. */
 static char *
 scheduler_hint(const char *typed, const char *const *names)
 {
@@ -138,7 +138,7 @@ resolve_names(Resolver *r, GError **error)
   return s->router != NULL;
 }
 
-/* A time in picoseconds among the settings of a recording, 0 where it had none. */
+/* A time in picoseconds among the settings of a recording; 0: it has none. */
 static gint64
 recorded_ps(const Recording *recording, const char *key)
 {
@@ -171,7 +171,7 @@ resolve_recording(Resolver *r, GError **error)
   return TRUE;
 }
 
-/* What the executors that compute take of --load-format and of the model. */
+/* Reads the model for the executors that compute, by --load-format. */
 static gboolean
 resolve_decoder(Resolver *r, GError **error)
 {
@@ -214,8 +214,7 @@ read_costs(Resolver *r, GError **error)
   Scenario *s = r->scenario;
 
   if (r->shelf == NULL)
-    return resolve_costs(r->settings->device, r->settings->kernels, &s->device, &s->profile,
-                         error);
+    return resolve_costs(r->settings->device, r->settings->kernels, &s->device, &s->profile, error);
   return shelf_costs(r->shelf, r->settings->device, &s->device, &s->profile, &s->profile_digest,
                      error);
 }
@@ -255,9 +254,9 @@ resolve_hardware(Resolver *r, GError **error)
   return TRUE;
 }
 
-/* A server would not start with a length limit beyond what it can hold or prefill; the simulation
- * lowers it, so that no single request can block it for ever. Recordings are of the scheduler
- * alone, which has no such check. */
+/* Lowers the length limit to what the pool can hold and a prefill can take, so that no request
+ * blocks the queue for ever. A server would not start. Recordings are of the scheduler alone, which
+ * has no such check. */
 static gboolean
 fit_length_limit(Resolver *r, GError **error)
 {
@@ -324,7 +323,7 @@ note_automatic_chunking(const Resolver *r)
            "--enable-chunked-prefill simulates that");
 }
 
-/* Takes over r->scenario, which it returns or frees. */
+/* Resolves all of r->scenario and returns it; frees it and returns NULL with an error. */
 static Scenario *
 resolve(Resolver *r, GError **error)
 {

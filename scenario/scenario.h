@@ -1,7 +1,7 @@
 /* A scenario: settings with every name looked up, every default filled in and every size resolved.
  *
- * What is refused here is refused with exit 2. Choices that a real server would not allow but that
- * can be simulated are told as notes.
+ * Settings that make no scenario are an error, for exit status 2. Choices that a real server would
+ * not allow but that can be simulated are noted on standard error.
  */
 #pragma once
 
@@ -31,22 +31,23 @@ typedef struct {
   PolicyValues router_options;
   guint64 router_seed;
   guint32 tensor_parallel_size; /* devices of each */
-  guint32 sharing_engines;      /* of the engines, those that share a model's experts; 1: none do */
-  guint32 expert_groups;        /* of their devices, that the experts are dealt out to */
+  guint32 sharing_engines;      /* engines that share the experts of one model; 1: none do */
+  guint32 expert_groups;        /* of their devices, over which the experts are distributed */
   Slo slo;
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;
   SchedulerConfig config;
-  Model *model;                 /* NULL: none was given, which the unit executor allows */
-  Device *device;               /* likewise */
-  Host *host;                   /* NULL where no cost is asked for */
-  DiskFigures *disk;            /* NULL where there is none, or no cost is asked for */
-  Profile *profile;             /* NULL: the device alone was named, its roofline is the cost */
-  const char *profile_digest;   /* of a profile that is a shelf's; NULL: it is the scenario's own */
+  Model *model;      /* NULL: none was given, which the unit executor allows */
+  Device *device;    /* likewise */
+  Host *host;        /* NULL: no cost is needed */
+  DiskFigures *disk; /* NULL: there is none, or no cost is needed */
+  Profile *profile;  /* NULL: a device alone was named; costs are its roofline's */
+  const char
+      *profile_digest; /* the shelf's, which owns the profile, too; NULL: the scenario does */
   const char *one_group_reason; /* why the pool's blocks are of all layers, static; NULL: they are
                                    of groups of layers, or there is no model */
-  CostModel *cost;              /* NULL where the executor needs none, or none was asked for */
-  FrontEnd front_end;           /* before the engine; none where no cost is asked for */
+  CostModel *cost;              /* NULL: the executor needs none, or none was asked for */
+  FrontEnd front_end;           /* before the engine; empty where no cost is needed */
   CopyPath copy_path;
   guint32 copy_stages; /* of a step that copies layer by layer (CostModel.copy_stages), else 0 */
   gboolean graphs_in_pieces;
@@ -55,6 +56,7 @@ typedef struct {
   guint64 block_bytes;             /* of a KV block on a card; 0 without a model */
   guint64 disk_block_bytes;        /* on the disk, of all cards that share it; likewise */
   double mem_fraction_static;      /* SGLang's, where it sized the pool; else 0 */
+  guint32 state_slots;             /* recurrent states beside SGLang's KV, likewise */
   double free_gpu_memory_fraction; /* TensorRT-LLM's, likewise */
   DecoderConfig *decoder;          /* NULL where nothing is computed */
   Recording *recording;            /* NULL where nothing is replayed */
@@ -63,17 +65,18 @@ typedef struct {
   json_t *settings;                /* every resolved setting, for the results */
 } Scenario;
 
-/* quiet: leave the notes out (they were told for another policy of the same comparison). */
+/* NULL with an error if the settings make none. quiet: without the notes, which were printed for
+ * another policy of the same comparison. */
 Scenario *scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError **error);
-/* The same without notes, one of many: what is read from files is on the shelf, which outlives it.
- * with_cost: FALSE for its settings alone. */
+/* The same without notes, one of many. The shelf owns what is read from files and must outlive it.
+ * with_cost: FALSE for the settings alone. */
 Scenario *scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost,
                               GError **error);
-/* FALSE for an executor that computes or replays: several of them at once, or one after the other,
- * are not what `compare` and studies are for. */
+/* FALSE with an error for an executor that computes or replays, which `compare` and studies do not
+ * run. */
 gboolean scenario_runs_among_others(const Scenario *scenario, GError **error);
-/* Who sends the requests of `*workload`. One that sets arrivals has a copy of it: then *workload
- * becomes that copy, which the caller owns in *own. */
+/* The client that sends the requests of *workload. A client that sets arrivals needs a copy of it:
+ * then *workload and *own are that copy, and the caller owns *own. Otherwise *own stays. */
 Client *scenario_client_new(const Scenario *scenario, const Workload **workload, Workload **own);
 void scenario_free(Scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scenario, scenario_free)

@@ -11,12 +11,12 @@
 
 /* How an engine's servers are started. */
 typedef struct {
-  const char *option, *origin; /* that takes the command line */
+  const char *option, *origin; /* our option for its command line, without and with dashes */
   const char *engine;
-  const char *scheduler; /* that it means; NULL: vLLM's, of whichever version */
-  const char *program;   /* its name, whole or as a word's end */
-  const char *module;    /* or that of "python -m": a word that begins so */
-  const char *image;     /* of docker, a part of the word */
+  const char *scheduler; /* that it implies; NULL: one of vLLM's versions */
+  const char *program;   /* that starts it: a word, or its last part behind a slash */
+  const char *module;    /* or what follows "python -m": how the word begins */
+  const char *image;     /* docker's: a part of the word */
   const ServerFlag *flags;
 } Server;
 
@@ -72,14 +72,14 @@ is_typed(const Args *args, const char *option)
   return origin != NULL && !g_str_equal(origin, args->server->origin);
 }
 
-/* "x" of "no-x", "no-x" of "x"; the caller frees it. */
+/* "x" for "no-x", "no-x" for "x"; the caller frees it. */
 static char *
 opposite(const char *option)
 {
   return g_str_has_prefix(option, "no-") ? g_strdup(option + 3) : g_strconcat("no-", option, NULL);
 }
 
-/* The pool's size: whatever of it was typed takes the place of all that was pasted. */
+/* Options that size the pool: a typed one replaces all that were pasted. */
 enum { VLLM_POOL_OPTIONS = 3 };
 static const char *const pool_options[] = {"num-gpu-blocks",         "kv-memory",
                                            "gpu-memory-utilization", "max-total-tokens",
@@ -178,7 +178,7 @@ read_flag(Args *args, const char *written, const char *name, const char *value, 
   return TRUE;
 }
 
-/* The flag's name as the table has it. "-O3" is vLLM's "-O 3". The caller frees it. */
+/* The flag's name as in the table. "-O3" is vLLM's "-O 3". The caller frees it. */
 static char *
 flag_name(const char *written)
 {
@@ -187,8 +187,8 @@ flag_name(const char *written)
   return g_strdelimit(g_strdup(written + strspn(written, "-")), "_", '-');
 }
 
-/* A switch takes a word only if it is true or false, as in vLLM 0.5; a flag that is not known all
- * words up to the next one, as some of vLLM's do. */
+/* The words of a flag's value. A switch takes the next word only if it is true or false, as in vLLM
+ * 0.5; an unknown flag all words up to the next flag, as some of vLLM's do. */
 static gboolean
 takes_word(const Args *args, const char *name, const char *word)
 {
@@ -211,7 +211,8 @@ takes_list(const Args *args, const char *name)
   return server_flag_find(args->server->flags, name) == NULL || g_strv_contains(lists, name);
 }
 
-/* Reads the flag at words[i] with its values; the index of the word behind them. 0: an error. */
+/* Reads the flag at words[i] with its values. Returns the index of the word behind them, or 0 with
+ * an error. */
 static guint
 read_flag_words(Args *args, char **words, guint i, GError **error)
 {
@@ -247,8 +248,8 @@ is_program(const char *word, const char *program)
   return g_str_equal(word + behind, program) && (behind == 0 || word[behind - 1] == '/');
 }
 
-/* Whether the server's own words begin behind this one: "vllm serve", "python -m
- * sglang.launch_server", trtllm-serve. */
+/* TRUE if the server's own words begin behind this one: "vllm serve", "python -m
+ * sglang.launch_server", "trtllm-serve". */
 static gboolean
 starts(const Server *server, char **words, guint i)
 {
@@ -260,8 +261,8 @@ starts(const Server *server, char **words, guint i)
           (i == 0 || is_program(words[i - 1], server->program)));
 }
 
-/* What is before the server's own words: "VLLM_X=1 vllm serve", "python -m
- * vllm.entrypoints.openai.api_server". The index behind it. */
+/* The index of the server's first own word, behind "VLLM_X=1 vllm serve" or "python -m
+ * vllm.entrypoints.openai.api_server". */
 static guint
 skip_command(Args *args, char **words)
 {
@@ -278,7 +279,7 @@ skip_command(Args *args, char **words)
   return behind;
 }
 
-/* Another engine's command line belongs into another option. */
+/* Refuses another engine's command line, which has an option of its own. */
 static gboolean
 check_engine(const Args *args, char **words, GError **error)
 {
@@ -320,7 +321,7 @@ read_words(Args *args, char **words, GError **error)
   return TRUE;
 }
 
-/* A server takes the blocks before the bytes, and those before the share. */
+/* Of several sizes of the pool a server takes blocks first, then bytes, then the share. */
 static void
 keep_one_pool_size(Args *args)
 {
@@ -353,7 +354,7 @@ note_list(Args *args, const char *format, GPtrArray *list)
   note(args, format, text);
 }
 
-/* The engine is the command line's, whatever the default is. */
+/* The command line implies the engine. */
 static gboolean
 take_scheduler(Args *args, GError **error)
 {
@@ -370,8 +371,8 @@ take_scheduler(Args *args, GError **error)
   return refuse(args, error, "--scheduler", what);
 }
 
-/* The image that a server is started from, of `docker run` too: "vllm/vllm-openai:v0.11.0". NULL:
- * none of this engine's is named. */
+/* The image that the server is started from, also by `docker run`: "vllm/vllm-openai:v0.11.0".
+ * NULL: no image of this engine is named. */
 static const char *
 image_of(const Server *server, const ServerWords *words)
 {
@@ -383,7 +384,7 @@ image_of(const Server *server, const ServerWords *words)
   return NULL;
 }
 
-/* The version of vLLM is its image's, where that has one. */
+/* The version of vLLM is that of its image, if that has one. */
 static gboolean
 take_version(Args *args, const char *image, GError **error)
 {

@@ -1,8 +1,7 @@
-/* The table of a run's options, and what was set of them.
+/* The table of a run's options, and their values.
  *
- * Used by cli/run_options.c for the command line, and by whoever reads options from a file. One
- * line of the table is all that a new option needs here; scenario.c gives it its meaning. The
- * options that single policies have are not here but in their entries.
+ * A new option needs one line of the table here; scenario.c gives it its meaning. Options of a
+ * single policy are in that policy's entry.
  */
 #include "settings_option.h"
 

@@ -22,8 +22,8 @@ add(Files *files, GArray *list, const char *name, const char *path)
   g_array_append_val(list, file);
 }
 
-/* Names stand for files in ways of their own: a model for its configuration, a recording with a run
- * behind a colon, a generated trace for what its lengths are drawn from. */
+/* The file that an option's value names: of a model its config.json, of a recording the part before
+ * a colon, of a generated trace the file that lengths are drawn from. */
 static void
 add_input(Files *files, const char *option, const char *text)
 {
@@ -49,7 +49,7 @@ add_input(Files *files, const char *option, const char *text)
   }
 }
 
-/* -o adds to a results database, so that it may be the one that is replayed. */
+/* -o adds to a results database, so the one that is replayed may be an output. */
 static gboolean
 is_input(const SettingsOption *option)
 {
@@ -65,7 +65,7 @@ files_init(Files *files)
                    .texts = g_string_chunk_new(256)};
 }
 
-/* All that the settings read and write. */
+/* The files that the settings read and write. */
 static void
 add_settings(Files *files, const Settings *settings)
 {

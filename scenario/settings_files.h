@@ -1,13 +1,12 @@
-/* The files that a run reads and writes, held against each other. */
+/* Checks that a run does not write over its own files, before anything is opened. */
 #pragma once
 
 #include "output_file.h"
 #include "settings.h"
 
-/* FALSE with an error where the run would write over what it reads, or two of its outputs over each
- * other. To be asked before anything is opened. */
+/* FALSE with an error if the run would write over a file that it reads, or two outputs into one
+ * file. */
 gboolean settings_check_files(const Settings *settings, GError **error);
-/* The same of a verb whose outputs are its own, beside what the settings and its other inputs name.
- */
+/* The same for a verb with outputs of its own; it reads the files of the settings and `inputs`. */
 gboolean settings_check_outputs(const Settings *settings, const NamedFile *outputs, guint n_outputs,
                                 const NamedFile *inputs, guint n_inputs, GError **error);

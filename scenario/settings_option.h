@@ -1,5 +1,5 @@
-/* What settings.c, which has the table of a run's options, shares with settings_set.c, which sets
- * them, and cli/run_options.c, which makes a command line of them.
+/* The table of a run's options (settings.c). settings_set.c sets them, cli/run_options.c makes a
+ * command line of them.
  */
 #pragma once
 
@@ -31,17 +31,17 @@ typedef struct {
   const char *name;
   Group group;
   Kind kind;
-  gsize offset;
-  double min, max; /* of KIND_COUNT, KIND_REAL and KIND_RATE */
-  const char *argument;
+  gsize offset;         /* of its field in Settings */
+  double min, max;      /* of KIND_COUNT, KIND_REAL and KIND_RATE */
+  const char *argument; /* its name in the help */
   const char *help;
   char letter;
   const char *only;           /* the one verb that has it; NULL: all */
   const char *except;         /* the one verb that lacks it; NULL: none */
-  const PolicyKind *policies; /* names one of them, which are added to the help; NULL: does not */
+  const PolicyKind *policies; /* its value is one of these, which the help lists; NULL: it is not */
 } SettingsOption;
 
-/* `settings_n_options` of them. */
+/* [settings_n_options] */
 extern const SettingsOption settings_options[];
 extern const guint settings_n_options;
 

@@ -3,10 +3,10 @@
 
 #include "settings.h"
 
-/* "a,b,c", or "all" of that kind: the names, for g_strfreev(). An error if one is there twice;
- * names that no policy has are found when a scenario is made of them. */
+/* The names in "a,b,c", or all of the kind for "all"; for g_strfreev(). NULL with an error if a
+ * name is there twice. Unknown names are found when a scenario is made of the settings. */
 char **settings_policy_list(const PolicyKind *kind, const char *text, GError **error);
 
-/* Takes from the settings, which are `name`'s, the options of the others in the list. */
+/* Resets, in the settings for the policy `name`, the options of the other policies in the list. */
 void settings_forget_others(Settings *settings, const PolicyKind *kind, const char *name,
                             const char *const *names);

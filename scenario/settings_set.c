@@ -82,7 +82,8 @@ set_policy_option(Settings *settings, const PolicyOption *option, const char *va
   return TRUE;
 }
 
-/* A list of numbers where one is expected; "0,9" is none. */
+/* Adds a hint to the error about a number if the value is a list of numbers; "0,9" is none. FALSE.
+ */
 static gboolean
 hint_at_lists(const SettingsOption *option, const char *value, GError **error)
 {

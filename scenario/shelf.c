@@ -155,7 +155,7 @@ read_part(const Workload *whole, const Settings *settings, GError **error)
   return g_steal_pointer(&part);
 }
 
-/* Nothing is asked for but the trace as it is. */
+/* TRUE if the settings ask for the whole trace, unscaled. */
 static gboolean
 is_whole(const Settings *settings)
 {

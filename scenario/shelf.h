@@ -1,7 +1,7 @@
-/* What many runs of one program read from files, each read once: profiles, traces, digests.
+/* Profiles, traces and digests of files, each read once for many runs of one program.
  *
- * What a lookup returns is the shelf's unless it says otherwise. Processes that are forked once it
- * is filled share its memory.
+ * The shelf owns what a lookup returns, unless its comment says otherwise. Processes that are
+ * forked after the reading share the memory.
  */
 #pragma once
 
@@ -16,18 +16,19 @@ Shelf *shelf_new(void);
 void shelf_free(Shelf *shelf);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Shelf, shelf_free)
 
-/* As resolve_costs(); the device is the caller's. *digest is NULL where there is no profile. */
+/* As resolve_costs(), but only the device is the caller's. *digest: of the profile's file; NULL:
+ * there is no profile. */
 gboolean shelf_costs(Shelf *shelf, const char *text, Device **device, Profile **profile,
                      const char **digest, GError **error);
 
-/* SHA-256 of a file's bytes, as hexadecimal text. */
+/* SHA-256 of a file's bytes, in hexadecimal; NULL with an error if it cannot be read. */
 const char *shelf_file_digest(Shelf *shelf, const char *path, GError **error);
 
-/* Reads the trace that the settings name, whole and unscaled, if that can be and has not been
- * tried: shelf_workload() then copies from it. Its notes go to standard error. Does nothing with a
- * generated one. */
+/* Reads the trace that the settings name, whole and unscaled, so that shelf_workload() copies from
+ * it; notes about it go to standard error. Errors are left to shelf_workload(). Does nothing for a
+ * generated trace, or at a second call for the same one. */
 void shelf_read_trace(Shelf *shelf, const Settings *settings, const char *verb);
 
-/* The requests that the settings ask for. Valid until the next call: the last are kept, and asked
- * for again they are there. */
+/* The requests that the settings ask for; NULL with an error. Valid until the next call; a call for
+ * the same ones costs nothing. */
 const Workload *shelf_workload(Shelf *shelf, const Settings *settings, GError **error);

@@ -64,6 +64,14 @@ compare_names(gconstpointer a, gconstpointer b)
 }
 
 char **
+shipped_sort(GPtrArray *names)
+{
+  g_ptr_array_sort(names, compare_names);
+  g_ptr_array_add(names, NULL);
+  return (char **)g_ptr_array_free(names, FALSE);
+}
+
+char **
 shipped_names(const char *kind, const char *suffix)
 {
   g_autofree char *folder = data_folder(kind);
@@ -74,9 +82,7 @@ shipped_names(const char *kind, const char *suffix)
   while (dir != NULL && (file = g_dir_read_name(dir)) != NULL)
     if (g_str_has_suffix(file, suffix))
       g_ptr_array_add(names, g_strndup(file, strlen(file) - strlen(suffix)));
-  g_ptr_array_sort(names, compare_names);
-  g_ptr_array_add(names, NULL);
-  return (char **)g_ptr_array_free(names, FALSE);
+  return shipped_sort(names);
 }
 
 /* "meta-llama/Llama-2-7b-hf" is llama-2-7b. No other ending is dropped: a tuned model may have

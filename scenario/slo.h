@@ -25,15 +25,15 @@ typedef struct {
   SloLimit limits[SLO_LIMITS_MAX];
 } Slo;
 
-/* A NULL text has no limits. The error says what was found and what is expected. */
+/* FALSE with an error that says what was found and what is expected. text NULL: no limits. */
 gboolean slo_parse(const char *text, Slo *slo, GError **error);
 
-/* What a request must meet. */
+/* The limits on a single request. */
 RequestLimits slo_request_limits(const Slo *slo);
 
 /* The run's value of a limit's statistic, in seconds. */
 double slo_value(const SloLimit *limit, const Summary *summary);
 /* TRUE if the run holds it. */
 gboolean slo_holds(const SloLimit *limit, const Summary *summary);
-/* "ttft_s.p99": the figure that it limits. Caller frees. */
+/* The name of the figure that it limits: "ttft_s.p99". The caller frees it. */
 char *slo_key(const SloLimit *limit);

@@ -30,8 +30,8 @@ edit_distance(const char *a, const char *b)
   return above[n];
 }
 
-/* A word that was left unfinished is nearer than one with a typo; of those, the shortest rest. Case
- * and the underscores that vLLM takes for dashes are no difference. */
+/* An unfinished word is nearer than one with a typo; of unfinished ones that with the shortest
+ * rest. Case and underscores for dashes do not count. */
 const char *
 typed_nearest(const char *typed, const char *const *candidates)
 {
@@ -42,7 +42,7 @@ typed_nearest(const char *typed, const char *const *candidates)
   for (; *candidates != NULL; candidates++) {
     guint edits = edit_distance(word, *candidates);
     guint distance = *word != '\0' && g_str_has_prefix(*candidates, word) ? 0 : edits;
-    /* Two edits of four letters leave anything. */
+    /* Two edits may turn four letters into anything. */
     if (distance > 1 && strlen(word) <= 4 && **candidates != *word)
       continue;
     if (distance < best || (distance == best && edits < best_edits && nearest != NULL)) {
@@ -182,7 +182,7 @@ typed_bytes(const char *text, const char *what, guint64 bare_unit, guint64 *byte
   return TRUE;
 }
 
-/* Seconds of "1h30m": each unit once at most, the larger first. < 0 if it is none. */
+/* Seconds of "1h30m": each unit at most once, the larger first. Negative: it is no duration. */
 static double
 parse_units(const char *text)
 {

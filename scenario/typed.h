@@ -1,23 +1,24 @@
-/* What people type, on a command line or in a study file: numbers, and names that come near. */
+/* What people type on a command line or in a study file: numbers, and misspelled names. */
 #pragma once
 
 #include <glib.h>
 
-/* The candidate (NULL-terminated) nearest to what was typed by edit distance, or NULL if none is
- * near. */
+/* The candidate (of a NULL-terminated array) that is nearest by edit distance; NULL: none is near.
+ */
 const char *typed_nearest(const char *typed, const char *const *candidates);
-/* "; did you mean NAME?" of that one, for the end of a message; "" where none is near. The caller
- * frees it. */
+/* "; did you mean NAME?" with that candidate, for the end of a message; "": none is near. The
+ * caller frees it. */
 char *typed_hint(const char *typed, const char *const *candidates);
-/* Whether these are words of the name, which dashes keep apart: "h100" and "4090" of "h100-sxm" and
- * "rtx-4090". */
+/* TRUE if `words` are whole words of the name, which dashes separate: "h100" of "h100-sxm", "4090"
+ * of "rtx-4090". */
 gboolean typed_has_words(const char *name, const char *words);
 
-/* Behind a message about a text that is a list: where several values go. "" where it is none. */
+/* For the end of a message about a value: if it is a list, where lists are taken; otherwise "". */
 const char *typed_list_hint(const char *text);
 
-/* Numbers as people type them. Each sets an error that says what was found and what is expected;
- * `what` names the option or field. Whole text must match; no NaN, no infinity, no sign but '-'. */
+/* Numbers as people type them. FALSE with an error that says what was found and what is expected;
+ * `what` names the option or field. The whole text must match; no NaN, no infinity, no sign but
+ * '-'. */
 gboolean typed_uint(const char *text, const char *what, guint64 min, guint64 max, guint64 *value,
                     GError **error);
 gboolean typed_real(const char *text, const char *what, double min, double max, double *value,

@@ -1,8 +1,9 @@
-/* A step's flight: it takes off, is counted, lands, and is told.
+/* A step's flight: it takes off, is counted and lands, and observers are told.
  *
- * With asynchronous scheduling one is in flight while the next is decided; in a pipeline as many as
- * stages, of which the instance holds the oldest when it lands. What is called at one place only is
- * static: the compiler then puts it in line, and a step is a few hundred instructions in all.
+ * With asynchronous scheduling one step is in flight while the next is decided; in a pipeline as
+ * many as it has stages, and the instance holds the fields of the oldest when it lands. A step is a
+ * few hundred instructions in all, so functions with one caller are static, for the compiler to put
+ * in line.
  */
 #include "instance.h"
 
@@ -75,7 +76,7 @@ tell_left(Instance *self)
   }
 }
 
-/* The step that the instance holds is done. */
+/* The step in `flying` is over. */
 static void
 land(Instance *self)
 {
@@ -93,7 +94,7 @@ land(Instance *self)
     tell_left(self);
 }
 
-/* In a pipeline the oldest in flight lands; there must be one. */
+/* In a pipeline the oldest step in flight lands; there must be one. */
 static void
 pipeline_land(Instance *self)
 {
@@ -112,8 +113,8 @@ pipeline_land(Instance *self)
   self->in_flight = !pipeline_is_empty(self->pipeline);
 }
 
-/* The step that took off goes behind those in flight; where nothing more can be decided before the
- * oldest lands, it does. */
+/* Puts the step that took off behind those in flight. If nothing can be decided before the oldest
+ * lands, that one lands. */
 static void
 pipeline_enter(Instance *self)
 {
@@ -146,8 +147,8 @@ instance_land_all(Instance *self)
     instance_land(self);
 }
 
-/* The decided step starts now, and its tokens count as computed; the other buffer is for the next
- * decision. FALSE if the executor failed. */
+/* Starts the decided step, whose tokens count as computed from here on, and swaps the buffers for
+ * the next decision. FALSE with an error if the executor failed. */
 static gboolean
 take_off(Instance *self, gint64 until_ps, GError **error)
 {
@@ -180,9 +181,8 @@ take_off(Instance *self, gint64 until_ps, GError **error)
   return TRUE;
 }
 
-/* An engine that counts steps by the clock takes two decisions in one where the first takes no
- * time.
- */
+/* For an engine that counts steps by the clock a decision that takes no time is one step with the
+ * next. */
 static gboolean
 counts_no_step(const Instance *self)
 {
@@ -210,15 +210,15 @@ count_step(Instance *self)
   }
 }
 
-/* With asynchronous scheduling a decision that only preempts takes no time where the device is at
- * work; where it is not, it is over before the next is taken. */
+/* TRUE if the decision has no work for the device and takes no time. One that only preempts takes
+ * none in a pipeline, nor with asynchronous scheduling while the device works. */
 static gboolean
 takes_no_time(const Instance *self)
 {
   gboolean device_works = self->in_flight && self->flying->n_sequences > 0;
 
-  return !step_has_work(self->step) && (self->pipeline != NULL || self->step->victims->len == 0 ||
-                                        (self->async && device_works));
+  return !step_has_work(self->step) &&
+         (self->pipeline != NULL || self->step->victims->len == 0 || (self->async && device_works));
 }
 
 gboolean

@@ -1,5 +1,6 @@
 #include "instance.h"
 
+#include "layerwise.h"
 #include "units.h"
 
 static gboolean
@@ -116,13 +117,34 @@ static void
 slow_copies(Instance *self, gint64 begin_ps, gboolean prefills)
 {
   const CostModel *cost = self->scheduler->config.cost;
-  gint64 end_ps = begin_ps + self->timing.first_ps;
+  gint64 end_ps = begin_ps + self->timing.first_ps, *last_ps = &self->scheduler->last_layers_ps;
 
   for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
     const CopyContention contention = cost_model_contention(cost, d, prefills);
     swap_copies_slow(self->scheduler->swap_copies, &self->link, d, begin_ps, end_ps,
                      contention.copy);
+    if (d == COPY_IN && *last_ps > begin_ps)
+      *last_ps = swap_copies_slowed_end_ps(*last_ps, begin_ps, end_ps, contention.copy);
   }
+}
+
+/* Layer by layer: a step that is shorter than was thought waits for the last part of a copy in. */
+static void
+wait_for_layers(Instance *self, gint64 begin_ps)
+{
+  gint64 copy_ps = self->scheduler->last_layers_ps - begin_ps, least_ps;
+
+  if (copy_ps <= 0)
+    return;
+  least_ps = layerwise_least_ps(self->scheduler->config.cost, &self->timing.cost, copy_ps);
+  lengthen(self, COST_SWAP_IN, MAX(0, least_ps - self->timing.first_ps));
+}
+
+static gboolean
+swaps_beside(const Instance *self, gint64 begin_ps)
+{
+  return swap_copies_are_under_way(self->scheduler->swap_copies) ||
+         self->scheduler->last_layers_ps > begin_ps;
 }
 
 /* Of what the step takes so much was measured. */
@@ -145,7 +167,7 @@ instance_add_copies(Instance *self, gint64 wait_ps)
 
   lengthen(self, COST_SWAP_OUT, wait_ps);
   if (!self->executor->class->needs_cost || computes_ps == 0 ||
-      (swap_copies != NULL && !swap_copies_are_under_way(swap_copies)))
+      (swap_copies != NULL && !swaps_beside(self, begin_ps)))
     return;
   for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
     CostComponent component = d == COPY_OUT ? COST_SWAP_OUT : COST_SWAP_IN;
@@ -157,8 +179,10 @@ instance_add_copies(Instance *self, gint64 wait_ps)
     if (contention.measured)
       note_measured(&self->timing.cost, component, by_ps);
   }
-  if (swap_copies != NULL)
+  if (swap_copies != NULL) {
     slow_copies(self, begin_ps, prefills);
+    wait_for_layers(self, begin_ps);
+  }
 }
 
 /* Asks an executor that makes the copies which have ended. A copy that fails ends the run. */
@@ -210,7 +234,9 @@ idle_until_ps(const Instance *self)
   gint64 arrival_ps = self->loop->client->next_ps;
   const SwapCopies *swap_copies = self->scheduler->swap_copies;
   gint64 copy_ps = offload != NULL       ? offload_next_end_ps(offload)
-                   : swap_copies != NULL ? swap_copies_next_end_ps(swap_copies)
+                   : swap_copies != NULL ? swap_copies_next_end_ps(
+                                               swap_copies,
+                                               scheduler_layers_ahead_ps(self->scheduler))
                                          : G_MAXINT64;
 
   if (self->executor->class->bare_scheduler && arrival_ps < G_MAXINT64 && swap_copies == NULL)

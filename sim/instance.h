@@ -45,8 +45,8 @@ typedef struct {
   gint64 waited_ps;         /* for copies, since the last step was executed */
   gint64 told_waited_ps;    /* for copies, before the step in flight */
   gint64 starved_ps, told_starved_ps; /* the same two, times the sequences that starved meanwhile */
-  gint64 empty_ps;          /* when the last empty decision was made */
-  GError *failure;          /* of the executor's copies: it ends the run */
+  gint64 empty_ps;                    /* when the last empty decision was made */
+  GError *failure;                    /* of the executor's copies: it ends the run */
 } Instance;
 
 void instance_init(Instance *self, const Run *run, guint number);

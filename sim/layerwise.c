@@ -24,14 +24,40 @@ layers_ps(const CostPiece *piece)
          piece->base_ps[COST_ELEMENTWISE] + piece->base_ps[COST_COMM];
 }
 
+gint64
+layerwise_ahead_ps(CostModel *cost, const DecodeContexts *decodes)
+{
+  CostShape shape = {.contexts = *decodes};
+  CostPiece piece;
+
+  if (cost == NULL || cost->copy_stages == 0)
+    return 0;
+  decode_contexts_add(&shape.contexts, 1);
+  shape.sampled = shape.sequences = shape.contexts.count;
+  cost_model_step(cost, &shape, 1, &piece);
+  return layers_ps(&piece) / cost->copy_stages * (cost->copy_stages - 1);
+}
+
+gint64
+layerwise_least_ps(const CostModel *cost, const CostPiece *piece, gint64 copy_end_ps)
+{
+  gint64 last_ps = (layers_ps(piece) + cost->copy_stages - 1) / cost->copy_stages;
+  gint64 behind_ps = piece->base_ps[COST_HEAD];
+
+  return copy_end_ps + last_ps + behind_ps;
+}
+
 /* So much of a component as the copies are left with, of what they were. */
 static void
-shorten(CostPiece *piece, CostComponent component, double ps, gboolean measured)
+shorten(const CostModel *cost, CostPiece *piece, CostComponent component, double ps,
+        gboolean measured)
 {
   gint64 was_ps = piece->base_ps[component];
   double share = was_ps > 0 && measured ? ps / (double)was_ps : 0;
 
   piece->base_ps[component] = llround(ps);
+  if (cost->class->measures_nothing)
+    return;
   piece->measured_ps[component] =
       MIN(piece->base_ps[component], llround(share * (double)piece->measured_ps[component]));
   piece->scaled_ps[component] =
@@ -64,5 +90,5 @@ layerwise_overlap(CostModel *cost, const CostShape *shape, CostPiece *piece)
   step.copy_slow /= step.copy_ps;
   added_ps = layerwise_added_ps(&step);
   for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
-    shorten(piece, components[d], added_ps * part_ps[d] / step.copy_ps, measured);
+    shorten(cost, piece, components[d], added_ps * part_ps[d] / step.copy_ps, measured);
 }

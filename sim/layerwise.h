@@ -27,6 +27,14 @@ typedef struct {
  * stage's layers; what runs beside either makes it longer. */
 double layerwise_added_ps(const LayerwiseStep *step);
 
+/* Copies beside the steps: how long before the end of a copy in a step can begin that it joins, of so
+ * many decodes and itself, and wait for no part of it: all layers but the last group's. Its own
+ * context is left out. 0 where the cost model is not asked to. */
+gint64 layerwise_ahead_ps(CostModel *cost, const DecodeContexts *decodes);
+/* How long a step is at least that begins so long before the end of a copy, and takes so long
+ * otherwise. */
+gint64 layerwise_least_ps(const CostModel *cost, const CostPiece *piece, gint64 copy_end_ps);
+
 /* Of a step with copies that were added as if they were made before it: what they add layer by
  * layer, where the cost model has copy_stages. In place of COST_SWAP_OUT and COST_SWAP_IN. */
 void layerwise_overlap(CostModel *cost, const CostShape *shape, CostPiece *piece);

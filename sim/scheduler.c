@@ -296,6 +296,7 @@ decide_copies(Scheduler *self, Step *step)
   step->has_disk = self->pool.disk_total_blocks > 0;
   step->disk_used_blocks = self->pool.disk_total_blocks - self->pool.disk_free_blocks;
   return (self->offload != NULL && offload_is_busy(self->offload)) || step->copied->len > 0 ||
+         self->last_layers_ps > self->now_ps ||
          (self->swap_copies != NULL && swap_copies_are_under_way(self->swap_copies));
 }
 

@@ -74,6 +74,8 @@ struct Scheduler {
   guint64 dropped_tokens;  /* of victims, with prefix caching, */
   guint64 found_tokens;    /* and those that were still cached when the victims came back */
   SwapCopies *swap_copies; /* beside the steps; NULL: copies are part of the steps */
+  gint64 last_layers_ps;   /* layer by layer: the latest end of a copy in that was taken as over
+                              before that (scheduler_layers_ahead_ps()) */
   GArray *copied;          /* of StepCopy: ended, and not told with a step yet */
   Offload *offload;        /* NULL: none */
 
@@ -253,6 +255,8 @@ guint32 scheduler_swap_out_ahead(Scheduler *self, Step *step, Sequence *victim);
 void scheduler_forget_ahead(Scheduler *self, Sequence *sequence);
 /* For the loop: ends the copies that are over at by_ps. TRUE if there are any. */
 gboolean scheduler_end_copies(Scheduler *self, gint64 by_ps);
+/* Layer by layer: how long before its end a copy in is taken as over; else 0. */
+gint64 scheduler_layers_ahead_ps(Scheduler *self);
 /* For scheduler.c: tells the step which copies have ended; */
 void scheduler_tell_copied(Scheduler *self, Step *step);
 /* and forgets them once the step has taken off. */

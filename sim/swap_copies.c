@@ -105,9 +105,8 @@ swap_copies_submit(SwapCopies *copies, gint64 now_ps, CopyLink *link, CopyLink *
   }
 }
 
-/* When a copy that would end at end_ps does, where it is slowed between begin_ps and until_ps. */
-static gint64
-slowed_end_ps(gint64 end_ps, gint64 begin_ps, gint64 until_ps, double slowdown)
+gint64
+swap_copies_slowed_end_ps(gint64 end_ps, gint64 begin_ps, gint64 until_ps, double slowdown)
 {
   gint64 alone_ps = end_ps - begin_ps, beside_ps = until_ps - begin_ps;
   gint64 done_ps = (gint64)((double)beside_ps / (1 + slowdown));
@@ -128,9 +127,11 @@ swap_copies_slow(SwapCopies *copies, CopyLink *link, CopyDirection direction, gi
   for (guint i = 0; i < copies->ways[direction]->len; i++) {
     SwapJob *job = job_at(copies, direction, i);
     if (job->end_ps < G_MAXINT64)
-      job->end_ps = slowed_end_ps(job->end_ps, begin_ps, end_ps, slowdown);
+      job->end_ps =
+          swap_copies_slowed_end_ps(job->end_ps, begin_ps, end_ps, slowdown);
   }
-  link->free_ps[direction] = slowed_end_ps(link->free_ps[direction], begin_ps, end_ps, slowdown);
+  link->free_ps[direction] =
+      swap_copies_slowed_end_ps(link->free_ps[direction], begin_ps, end_ps, slowdown);
 }
 
 void
@@ -173,12 +174,12 @@ swap_copies_busy_ps(const SwapCopies *copies, CopyDirection direction, gint64 no
 }
 
 gint64
-swap_copies_next_end_ps(const SwapCopies *copies)
+swap_copies_next_end_ps(const SwapCopies *copies, gint64 ahead_ps)
 {
   gint64 next_ps = G_MAXINT64;
 
   for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
     if (copies->ways[d]->len > 0)
-      next_ps = MIN(next_ps, job_at(copies, d, 0)->end_ps);
+      next_ps = MIN(next_ps, job_at(copies, d, 0)->end_ps - (d == COPY_IN ? ahead_ps : 0));
   return next_ps;
 }

@@ -71,5 +71,7 @@ gboolean swap_copies_take_ended(SwapCopies *copies, CopyDirection direction, gin
 /* How long a way is busy from now_ps on, with the jobs that are not submitted yet. */
 gint64 swap_copies_busy_ps(const SwapCopies *copies, CopyDirection direction, gint64 now_ps,
                            CopyDuration duration, gpointer data);
-/* When the next submitted job ends; G_MAXINT64: there is none. */
-gint64 swap_copies_next_end_ps(const SwapCopies *copies);
+/* When the next submitted job ends, those in ahead_ps before that; G_MAXINT64: there is none. */
+gint64 swap_copies_next_end_ps(const SwapCopies *copies, gint64 ahead_ps);
+/* When a copy that would end at end_ps does, where it is slowed between begin_ps and until_ps. */
+gint64 swap_copies_slowed_end_ps(gint64 end_ps, gint64 begin_ps, gint64 until_ps, double slowdown);

@@ -29,7 +29,8 @@ typedef struct {
   GByteArray *answer;
 } Ranks;
 
-/* Started by mpirun, under whatever name its launcher tells so: alone MPI is not even begun. */
+/* Whether mpirun started the program: by the variables that launchers set. Without it MPI is not
+ * initialized. */
 static gboolean
 is_launched(void)
 {
@@ -79,7 +80,7 @@ cluster_go(const Cluster *cluster, gboolean go)
   return word;
 }
 
-/* The next message of that tag, from whomever, into `data`. FALSE: none came in that time. */
+/* The next message of that tag, from `source` or anyone, into `data`. FALSE: none came in time. */
 static gboolean
 receive(int source, int tag, gint64 timeout_us, GByteArray *data, int *from)
 {
@@ -169,7 +170,7 @@ ranks_free(Transport *self)
   for (guint i = 0; i < self->n_workers; i++) {
     if (!ranks->greeted[i])
       receive((int)i + 1, TAG_HELLO, G_MAXINT64 / 2, ranks->answer, &from);
-    if (ranks->busy[i]) /* an answer that nobody waits for any more must be heard all the same */
+    if (ranks->busy[i]) /* its answer must be received, though nobody needs it */
       receive((int)i + 1, TAG_ANSWER, G_MAXINT64 / 2, ranks->answer, &from);
     send_cell((int)i + 1, NO_CELL);
   }

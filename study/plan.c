@@ -1,5 +1,5 @@
-/* A cell is known by what decides its run (identity.h), one that cannot be resolved by what was
- * asked for. */
+/* A cell's identity is a digest of all that decides its run (identity.h); where its settings cannot
+ * be resolved, of the options as they are given. */
 #include "config.h"
 
 #include "plan.h"
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a cell that cannot be resolved: what was asked for. */
 static char *
 identity_of_refused(const Study *study, const StudyCell *cell)
 {
@@ -87,8 +86,8 @@ refuse(const Study *study, guint line, const char *message, GError **error)
   return FALSE;
 }
 
-/* A cell that goes nowhere may be a hole in the grid; a value of which all cells do is a mistake.
- */
+/* One cell that cannot be run may be a combination that makes no sense; a value of whose cells none
+ * can be run is a mistake. */
 static gboolean
 check_value(const StudyPlan *plan, guint option, guint choice, GError **error)
 {
@@ -135,7 +134,7 @@ check_refusals(const StudyPlan *plan, GError **error)
 }
 
 typedef struct {
-  gboolean is_first; /* of those that one run without limits is the measure of */
+  gboolean is_first; /* of the cells whose slowdown is measured by the same unlimited run */
   char *trace;
   guint cell;
 } Place;
@@ -151,9 +150,8 @@ compare_places(const void *a, const void *b)
   return by_trace != 0 ? by_trace : (x->cell > y->cell) - (x->cell < y->cell);
 }
 
-/* First one cell of each group that shares a run without limits: it makes that run, and the others
- * find it. Then the cells of one trace together, as a worker keeps the requests that it read last.
- */
+/* First one cell of each group that shares an unlimited run: it makes that run, and the others find
+ * it. Then the cells of one trace together, as a worker keeps the requests that it read last. */
 static void
 order_cells(StudyPlan *plan)
 {

@@ -1,5 +1,5 @@
-/* GKeyFile reads the values. It merges keys that stand twice and knows no lines, so the lines are
- * gone through once before. */
+/* GKeyFile reads the values. It merges keys that occur twice and has no line numbers, so a pass
+ * over the lines comes first. */
 #include "study.h"
 #include "files/input.h"
 #include "paths.h"
@@ -99,7 +99,7 @@ remember(Reader *r, const char *group, const char *key, guint line, GError **err
 static gboolean
 scan_line(Reader *r, char **group, char *line, guint number, GError **error)
 {
-  char *equals = strchr(line, '=');
+  char *equals;
 
   g_strstrip(line);
   if (*line == '\0' || *line == '#')
@@ -314,7 +314,7 @@ name_from_path(const char *path)
   return g_utf8_make_valid(base, -1);
 }
 
-/* In [study]: an option of a run is told its place. */
+/* A key that [study] does not have: of an option of a run the message says where it belongs. */
 static gboolean
 refuse_key(const Reader *r, guint line, const char *key, GError **error)
 {

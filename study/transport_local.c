@@ -101,7 +101,7 @@ live(const TransportWork *work, int from_fd, int to_fd, pid_t manager)
   _exit(0);
 }
 
-/* A pipe that another worker held open would not end with its own. */
+/* Of the workers forked before: a pipe that this process held open would not end with them. */
 static void
 close_others(Local *local)
 {

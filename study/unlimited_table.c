@@ -20,7 +20,7 @@ typedef struct {
 
 struct UnlimitedTable {
   guint room;
-  Slot *slots; /* shared with the workers; searched one by one: a look a run */
+  Slot *slots; /* shared with the workers; searched in order, once for each run */
 };
 
 UnlimitedTable *
@@ -45,7 +45,7 @@ unlimited_table_free(UnlimitedTable *table)
   g_free(table);
 }
 
-/* With a pool that never says no, neither its size nor the policy makes a difference. */
+/* In a pool that is never full neither the sizes of pools nor the policies make a difference. */
 char *
 unlimited_key(const Scenario *scenario, const Settings *settings)
 {

@@ -138,7 +138,11 @@ csv_header(const TraceFormat *self, TraceReader *reader, const char *line, const
                          TRACE_COLUMNS_MAX);
     if (role == CSV_IGNORED && !self->csv->takes_more_columns)
       return reader_fail(reader, field.text, field.end, "the header", error,
-                         "only the columns %s (%s)", self->shape, self->name);
+                         "only the columns %s (%s)%s", self->shape, self->name,
+                         field.text == field.end
+                             ? "; a column without a name is what pandas writes unless "
+                               "told index=False"
+                             : "");
     if (role != CSV_IGNORED && memchr(reader->roles, (int)role, reader->column_count) != NULL)
       return reader_fail(reader, field.text, field.end, "the header", error,
                          "this column only once");

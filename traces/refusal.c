@@ -4,7 +4,20 @@
 
 #include <string.h>
 
-#define DATABASE_MARK "SQLite format 3"
+/* How files begin that other programs make of tables. */
+static const struct {
+  const char *mark, *text;
+} marks[] = {
+    {"SQLite format 3",
+     "a database, such as -o writes, expected a trace: requests with their lengths in tokens"},
+    {"PK\003\004", "a workbook or a zip archive, expected a text.\nSave the table as CSV."},
+    {"PAR1", "a Parquet file, expected a text.\nWrite it as CSV: in pandas "
+             "pd.read_parquet(FILE).to_csv(OTHER, index=False)."},
+    {"\xff\xfe", "a text in UTF-16, expected UTF-8.\nConvert it: iconv -f UTF-16 -t UTF-8 FILE "
+                 ">OTHER."},
+    {"\xfe\xff", "a text in UTF-16, expected UTF-8.\nConvert it: iconv -f UTF-16 -t UTF-8 FILE "
+                 ">OTHER."},
+};
 
 enum { KEYS_MAX = 3 };
 
@@ -44,9 +57,10 @@ static const struct {
 const char *
 trace_refusal(const char *line, const char *end)
 {
-  if ((gsize)(end - line) >= strlen(DATABASE_MARK) &&
-      memcmp(line, DATABASE_MARK, strlen(DATABASE_MARK)) == 0)
-    return "a database, such as -o writes, expected a trace: requests with their lengths in tokens";
+  for (guint i = 0; i < G_N_ELEMENTS(marks); i++)
+    if ((gsize)(end - line) >= strlen(marks[i].mark) &&
+        memcmp(line, marks[i].mark, strlen(marks[i].mark)) == 0)
+      return marks[i].text;
   for (guint i = 0; i < G_N_ELEMENTS(refusals); i++)
     if (jsonl_has_keys(line, end, refusals[i].keys))
       return refusals[i].text;

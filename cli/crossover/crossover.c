@@ -244,8 +244,8 @@ command_crossover(int argc, char **argv)
   g_auto(Options) o = {0};
   g_auto(CrossoverStudy) study = {0};
   const GOptionEntry entries[] = {
-      {"model", 0, 0, G_OPTION_ARG_STRING, &o.model, "a built-in model or a config.json", "NAME"},
-      {"device", 0, 0, G_OPTION_ARG_STRING, &o.device,
+      {"model", 0, 0, G_OPTION_ARG_FILENAME, &o.model, "a built-in model or a config.json", "NAME"},
+      {"device", 0, 0, G_OPTION_ARG_FILENAME, &o.device,
        "a shipped device or profile, or the file of one", "NAME"},
       {"kv-cache-dtype", 0, 0, G_OPTION_ARG_STRING, &o.kv_cache_dtype,
        "how KV is kept: auto (default: as the model says), fp8, bfloat16, float16", "TYPE"},

@@ -229,7 +229,7 @@ command_profile_import(int argc, char **argv)
        "what to call it (as its text says, or as FILE)", "NAME"},
       {"device", 0, 0, G_OPTION_ARG_STRING, &options.device,
        "the device that was measured: a name from 'spillway list devices'", "DEVICE"},
-      {"model", 0, 0, G_OPTION_ARG_STRING, &options.model,
+      {"model", 0, 0, G_OPTION_ARG_FILENAME, &options.model,
        "the model that was measured, where tables do not have its shape: a name from "
        "'spillway list models' or a config.json",
        "MODEL"},

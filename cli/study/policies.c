@@ -332,13 +332,13 @@ command_study_policies(int argc, char **argv)
        "the results database, made or continued", "FILE.db"},
       {"page", 0, 0, G_OPTION_ARG_FILENAME, &o.page, "the maps as a page", "FILE.html"},
       CHART_JS_OPTION(o.library),
-      {"device", 0, 0, G_OPTION_ARG_STRING, &o.device,
+      {"device", 0, 0, G_OPTION_ARG_FILENAME, &o.device,
        "a shipped device or profile, or the file of one (default h100-sxm)", "NAME"},
       {"engines", 0, 0, G_OPTION_ARG_STRING, &o.engines,
        "schedulers, of which :uncached is without prefix caching (default "
        "vllm,vllm:uncached,vllm-0.6,sglang)",
        "LIST"},
-      {"models", 0, 0, G_OPTION_ARG_STRING, &o.models,
+      {"models", 0, 0, G_OPTION_ARG_FILENAME, &o.models,
        "models, with :fp8 or another type of their KV cache (default "
        "yarn-llama-2-7b-64k,llama-3.1-8b,llama-3.1-8b:fp8: MHA, GQA, an eighth of MHA's KV)",
        "LIST"},

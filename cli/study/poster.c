@@ -229,10 +229,10 @@ poster_verb(int argc, char **argv, const LiveDeviceClass *gpu)
   g_auto(PosterOptions) o = {0};
   g_auto(GStrv) words = g_strdupv(argv);
   const GOptionEntry entries[] = {
-      {"device", 0, 0, G_OPTION_ARG_STRING, &o.device,
+      {"device", 0, 0, G_OPTION_ARG_FILENAME, &o.device,
        "a shipped device or profile, or the file of one (default " DEVICE ", the study's own)",
        "NAME"},
-      {"model", 0, 0, G_OPTION_ARG_STRING, &o.model,
+      {"model", 0, 0, G_OPTION_ARG_FILENAME, &o.model,
        "a model, or its config.json (default " MODEL ", the study's own)", "NAME"},
       {"burst", 0, 0, G_OPTION_ARG_STRING, &o.burst_text,
        "requests, tokens in, tokens out (default 32,1500,1024); memory is scaled with it",

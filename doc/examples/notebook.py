@@ -4,11 +4,14 @@
 # as a program it is `python3 notebook.py [FOLDER]`, which leaves results.db, ttft.svg and over-time.svg there.
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 
-SPILLWAY = os.environ.get("SPILLWAY", "spillway")
+SPILLWAY = shutil.which(os.environ.get("SPILLWAY", "spillway"))
+if SPILLWAY is None:
+    sys.exit("spillway was not found: put its folder on the PATH, or name the program by SPILLWAY=…/build/spillway")
 FOLDER = sys.argv[1] if len(sys.argv) > 1 else "."
 RESULTS = os.path.join(FOLDER, "results.db")
 SERVER = ["--model", "llama-2-7b", "--device", "a100-40gb", "--trace", "demo"]

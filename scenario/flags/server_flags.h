@@ -1,5 +1,5 @@
-/* Flags of engines' servers, for people who have a deployment's command line: what each is here. A
- * table an engine, which ends with a flag without a name. */
+/* Flags of engines' servers, for people who have a deployment's command line: what each means here.
+ * One table per engine; a flag without a name ends it. */
 #pragma once
 
 #include <glib.h>
@@ -21,10 +21,10 @@ typedef struct {
 
 extern const ServerFlag vllm_flags[], sglang_flags[], trtllm_flags[];
 
-/* NULL if no such flag is in the table. `name` without dashes; what follows a dot in it is of the
- * same flag (compilation-config.mode). */
+/* The flag of that name, without dashes; NULL: the table has none. A dot and what follows it do not
+ * count (compilation-config.mode). */
 const ServerFlag *server_flag_find(const ServerFlag *flags, const char *name);
 
-/* What to do instead of a flag of vLLM that is no option of ours, or NULL if it is no such flag.
- * The caller frees it. */
+/* What to do instead of a flag of vLLM that is no option of ours; NULL: vLLM has no such flag, or
+ * it is an option. The caller frees it. */
 char *server_flag_advice(const char *name);

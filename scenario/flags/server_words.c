@@ -1,6 +1,5 @@
-/* Deployments write a server's command line as YAML or JSON. Of these so much is read as such a
- * line needs: keys by their names and how far they are indented, lists in brackets or with dashes,
- * texts that go on over lines, and quotes.
+/* A deployment's file is YAML or JSON. Of these as much is read as a command line needs: keys and
+ * their indentation, lists in brackets or with dashes, texts over several lines, and quotes.
  */
 #include "server_words.h"
 
@@ -60,7 +59,7 @@ value_of(const char *line, const char *key, gsize *indent)
                                                              : NULL;
 }
 
-/* Where a text in quotes ends, which begins at `text`; its end if it does not. */
+/* What is behind the text in quotes that begins at `text`; its end if no quote closes it. */
 static const char *
 behind_quotes(const char *text)
 {
@@ -108,7 +107,7 @@ add(Reader *self, const char *text, gsize bytes)
     g_free(item);
 }
 
-/* A text as a shell has it, whose words are added. */
+/* Adds the words of a text, split as a shell does. */
 static gboolean
 add_line(Reader *self, const char *text, GError **error)
 {
@@ -149,7 +148,8 @@ read_brackets(Reader *self, const char *text)
   g_string_free(all, TRUE);
 }
 
-/* The lines that are indented by more than so much, behind `first`. The caller frees it. */
+/* The text of the lines behind `first` that are indented by more than `indent`. The caller frees
+ * it. */
 static char *
 take_deeper(Reader *self, const char *first, gsize indent)
 {
@@ -192,7 +192,7 @@ read_items(Reader *self, gsize indent)
   }
 }
 
-/* Whether a list begins at the first line that has anything. */
+/* TRUE if a list begins at the first line that is not empty. */
 static gboolean
 begins_with_list(char **lines)
 {
@@ -248,7 +248,7 @@ has_command(char **lines)
   return FALSE;
 }
 
-/* The first line that names an image which has `part` in its name; the image. NULL: none. */
+/* The first image with `part` in its name, and its line; NULL: none. */
 static const char *
 find_image(char **lines, const char *part, guint *line, gsize *indent)
 {
@@ -263,7 +263,7 @@ find_image(char **lines, const char *part, guint *line, gsize *indent)
   return NULL;
 }
 
-/* Leaves only the lines of what the image's line is in: one container of several. */
+/* Drops the lines of other containers than the one that the image's line is in. */
 static void
 keep_container(char **lines, guint line, gsize indent)
 {
@@ -282,7 +282,7 @@ keep_container(char **lines, guint line, gsize indent)
       *lines[i] = '\0';
 }
 
-/* In the order in which a container puts them together, whatever the file's is. */
+/* Adds the words in the order in which a container joins them, whatever the file's order is. */
 static gboolean
 read_file(Reader *self, const char *part, char **image, GError **error)
 {

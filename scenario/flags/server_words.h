@@ -9,19 +9,19 @@ typedef struct {
   char *image;      /* that a deployment's file names; NULL: none */
 } ServerWords;
 
-/* A deployment's file is known by a line `command:`, `args:`, `entrypoint:` or `extraArgs:`, or
- * begins with an item of a list: each item of these is a word, other keys are passed over. Anything
- * else is a shell's line, which may go on behind a backslash. Of several containers it is the one
- * whose image has `image` in its name. The script of a `sh -c` is words,
- * too. NULL with an error where quotes are not closed or there is nothing. */
+/* A text is a deployment's file if it has a line `command:`, `args:`, `entrypoint:` or
+ * `extraArgs:`, or begins with an item of a list. Each item of these is a word; other keys are
+ * skipped. Of several containers the one is read whose image has `image` in its name. Any other
+ * text is a line for a shell; a backslash continues it. The script of a `sh -c` is split into
+ * words. NULL with an error if a quote is not closed or there is no word. */
 ServerWords *server_words_read(const char *text, const char *image, GError **error);
 void server_words_free(ServerWords *self);
 
-/* Whether a shell would end the command before this word: `> log`, `2>&1`, `| tee`, `&`, `;`. */
+/* TRUE if a shell ends the command before this word: `>`, `2>&1`, `|`, `&`, `;`. */
 gboolean server_word_ends_command(const char *word);
 
-/* vLLM counts in decimal thousands, 16k, and in binary ones, 16K; a plain number of that, or the
- * word as it is where it is no such count. The caller frees it. */
+/* A count as vLLM takes it, as a plain number: 16k is 16000, 16K is 16384. Any other word is
+ * returned as it is. The caller frees the text. */
 char *server_word_count(const char *word);
 
 /* "0.11.0" of "vllm/vllm-openai:v0.11.0-x86", "0.10.1" of a tag with more parts; NULL of one that

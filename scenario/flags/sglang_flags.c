@@ -1,4 +1,4 @@
-/* What sglang.launch_server takes, as its page of server arguments has it. */
+/* Flags of sglang.launch_server. Source: its page of server arguments. */
 #include "flag_table.h"
 
 #define NO_HIERARCHY "SGLang's hierarchical cache on the host is not simulated"

@@ -1,4 +1,4 @@
-/* What trtllm-serve takes, as the page of its command has it. */
+/* Flags of trtllm-serve. Source: the page of the command. */
 #include "flag_table.h"
 
 #define OF_WHAT_IS_FREE                                                                            \

@@ -1,4 +1,4 @@
-/* What vllm serve and vllm bench serve take. */
+/* Flags of vllm serve and vllm bench serve. */
 #include "flag_table.h"
 
 #define NO_GRAPH_CHOICE                                                                            \
@@ -60,7 +60,7 @@ const ServerFlag vllm_flags[] = {
     LEFT_OUT("num-scheduler-steps", "multi-step scheduling is not simulated", "1"),
     LEFT_OUT_SWITCH("disable-sliding-window", "windows are as the model's config.json has them"),
     LEFT_OUT_SWITCH("disable-hybrid-kv-cache-manager",
-                    "KV of layers with a window is held until its sequence ends in any case"),
+                    "from vllm-0.10 on layers with a window give KV back, as with the manager"),
     LEFT_OUT("speculative-config", NO_SPECULATION, NULL),
     LEFT_OUT("speculative-model", NO_SPECULATION, NULL),
     LEFT_OUT("num-speculative-tokens", NO_SPECULATION, "0"),

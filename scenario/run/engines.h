@@ -14,15 +14,15 @@ typedef struct {
   RouterLoad *loads;   /* [n] */
 } Engines;
 
-/* Fresh ones. executor: of the only engine, taken over; NULL: as the scenario's class creates them.
- */
+/* New engines. executor: of the only engine, which takes it over; NULL: the scenario's class
+ * creates one for each. */
 Engines *engines_new(const Scenario *scenario, const SchedulerConfig *config,
                      const Workload *workload, Executor *executor);
 void engines_free(Engines *engines);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Engines, engines_free)
 
-/* Sets the loop's instances, and who gets a request. The engine's own router is vLLM's front end:
- * the least 4 x waiting + running, the first of equals (DPLBAsyncMPClient; its counts are up to 100
- * ms old but for what it sent itself, these are not); under SGLang each in its turn
- * (DataParallelController, round_robin). */
+/* Sets the loop's instances and its router. Where none was chosen, it is the engine's own. vLLM's
+ * DPLBAsyncMPClient sends to the least 4 x waiting + running, the first of equals; its counts may
+ * be 100 ms old, these are exact. SGLang's DataParallelController sends to each in turn
+ * (round_robin). */
 void engines_put(Engines *engines, Loop *loop);

@@ -1,8 +1,8 @@
-/* One run with all that watches it.
+/* One run with its observers.
  *
- * Files are opened before the run, so that a bad path is told at once, but the run goes on without
- * them: its summary is worth having, and the exit status tells. What is asked for is committed
- * before anything is printed, so that a reader who closes the pipe loses nothing.
+ * Files are opened before the run, so that a bad path is reported at once. The run goes on without
+ * such a file: its summary is worth having, and the exit status tells. Files are complete before
+ * anything is printed, so that a reader who closes the pipe loses nothing.
  */
 #include "execute.h"
 
@@ -39,7 +39,7 @@ typedef struct {
   int status;
 } Run;
 
-/* Set by Ctrl-C and SIGTERM. The one piece of state that a signal handler can reach. */
+/* Set by Ctrl-C and SIGTERM; global, since a signal handler can reach nothing else. */
 static volatile sig_atomic_t interrupt_seen;
 
 static void
@@ -154,7 +154,7 @@ close_files(Run *run, const RunRecord *record)
     say(run, CLI_FAILED, error);
 }
 
-/* The spread of the timings behind what was measured, by the time that each component took. */
+/* The spread of the measurements behind the costs, weighted by the time of each component. */
 static double
 measured_spread(CostModel *cost, const Summary *summary)
 {
@@ -185,7 +185,7 @@ create_executor(Run *run)
   return live_executor_base(run->live);
 }
 
-/* What each request got, once the run is over. */
+/* Writes the tokens that each request got. */
 static void
 write_outputs(Run *run)
 {
@@ -198,7 +198,7 @@ write_outputs(Run *run)
     say(run, CLI_USAGE, error);
 }
 
-/* A replay that ended well and left something over has departed too. */
+/* A replay that ended well but left recorded lines over has departed from the recording, too. */
 static void
 check_all_replayed(Run *run, const Executor *executor, RunOutcome *outcome)
 {
@@ -273,7 +273,7 @@ set_bytes(const Scenario *scenario, RunRecord *record)
   record->disk_read_bytes = copied_bytes(scenario->disk_block_bytes, sum->disk_read_blocks);
 }
 
-/* Metrics, progress for who watches, and what the caller brings. */
+/* Adds the observers: metrics, progress on a terminal, and the caller's. */
 static void
 add_observers(Run *run)
 {

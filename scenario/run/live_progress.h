@@ -1,5 +1,5 @@
-/* A line on standard error that tells how a run that computes goes on: throughput, KV in use,
- * queues. Only where that is a terminal. An observer like any other. */
+/* A line on standard error, where that is a terminal, with the progress of a run that computes:
+ * throughput, KV in use, queues. An observer. */
 #pragma once
 
 #include "sim/observer.h"

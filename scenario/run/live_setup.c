@@ -49,14 +49,14 @@ open_tokens(LiveSetup *setup, GError **error)
                                    token_source_check_prefixes(setup->tokens, error));
 }
 
-/* Rows of a step: the token budget bounds them, but for plain decodes under vLLM 0.x. */
+/* The most rows of a step: the token budget, which does not bound plain decodes under vLLM 0.x. */
 static guint32
 most_rows(const SchedulerConfig *config)
 {
   return MAX(config->max_num_batched_tokens, config->max_num_seqs);
 }
 
-/* Host blocks that can ever be in use: those of all requests at their longest, if that is less. */
+/* Host blocks: the pool's, or those of all requests at their longest if that is less. */
 static guint32
 most_host_blocks(const LiveSetup *setup)
 {
@@ -104,7 +104,8 @@ open_device(LiveSetup *setup, const LiveDeviceClass *class, GError **error)
       .kv_form = s->copy_path == COPY_PATH_PER_BLOCK ? KV_BY_BLOCK : KV_BY_LAYER,
       .copy_method = copy_method(setup),
       .pageable_host = s->host_memory == HOST_MEMORY_PAGEABLE,
-      .overlap_within_step = s->copy_stages > 0 || (settings->overlap_copies && !s->config.overlap_copies),
+      .overlap_within_step =
+          s->copy_stages > 0 || (settings->overlap_copies && !s->config.overlap_copies),
       .copies_beside = s->config.overlap_copies,
       .num_disk_blocks = s->config.num_disk_blocks,
       .num_through_blocks = planner_through_blocks(&s->config),

@@ -14,28 +14,29 @@ typedef struct LiveSetup {
   LiveDevice *device;
   guint32 num_host_blocks;
   gboolean is_shared;                 /* weights, layout and device are another setup's */
-  const struct LiveSetup *weights_of; /* whose weights and layout are used; NULL: its own */
+  const struct LiveSetup *weights_of; /* the setup with the weights and layout; NULL: this one */
 } LiveSetup;
 
-/* The costs of what the settings' executor computes are those of this device's kernels; a profile of
- * others is refused when they are read. */
+/* Sets settings->kernels to the kind that the settings' executor computes with, so that a profile
+ * of other kernels is refused when costs are read. */
 void live_setup_name_kernels(Settings *settings, const LiveDeviceClass *device);
 
-/* The scenario's executor computes; all three are borrowed. gpu: the GPU's device, NULL in a
- * program that has none. weights_of: a setup of the same model and settings of weights, which
- * outlives this one and whose weights on the device are used; NULL: they are loaded. */
+/* For a scenario whose executor computes; everything is borrowed. gpu: NULL in a program without a
+ * GPU's kernels. weights_of: a setup with the same model and weights, which must outlive this one
+ * and lends its weights on the device; NULL: they are loaded. NULL with an error if something is
+ * missing or does not fit. */
 LiveSetup *live_setup_new(const Scenario *scenario, const Settings *settings,
                           const Workload *workload, const LiveDeviceClass *gpu,
                           const LiveSetup *weights_of, GError **error);
-/* A setup for another workload, with made-up tokens, on the same device once the first has run; its
- * scenario is the setup's, with no more host blocks. */
+/* A setup for another workload, with made-up tokens, on the same device after the first has run.
+ * The scenario is the same; host blocks are at most as many. */
 LiveSetup *live_setup_share(const LiveSetup *setup, const Workload *workload);
 void live_setup_free(LiveSetup *setup);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveSetup, live_setup_free)
 
-/* A fresh executor on the setup's device; copies_ended: as of LiveExecutorConfig. */
+/* A new executor on the setup's device; copies_ended: as in LiveExecutorConfig. */
 LiveExecutor *live_setup_executor(const LiveSetup *setup, GArray *copies_ended);
 
-/* Writes what every request got: {"id": 7, "output_token_ids": [1, 2]}, a line a request. */
+/* Writes a line for each request: {"id": 7, "output_token_ids": [1, 2]}. */
 gboolean live_setup_write_outputs(const LiveSetup *setup, const LiveExecutor *executor,
                                   const char *path, GError **error);

@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-/* More blocks than can ever be in use at once: those of all that may run at once, each at its
- * longest, or those of all requests if that is less, and some for the watermark. */
+/* At least as many blocks as can ever be in use at once: those of all requests that may run at
+ * once, each at its longest, or of all requests if that is less, and some for the watermark. */
 static guint32
 unlimited_blocks(const Scenario *s, const Workload *workload)
 {
@@ -30,7 +30,7 @@ slowdown_unlimited_config(const Scenario *s, const Workload *workload)
 
   config.num_offload_blocks = 0;
   config.num_gpu_blocks = unlimited_blocks(s, workload);
-  /* Nobody is preempted, so only prompts with hashes can be hits. */
+  /* Without preemptions only prompts with hashes can hit. */
   config.prefix_caching = s->config.prefix_caching && workload->hashes->len > 0;
   return config;
 }

@@ -1,6 +1,5 @@
-/* Options are texts until all are known; then each is checked and put into the generator's
- * settings.
- */
+/* Options are parsed as texts first; then each is checked and put into the generator's settings. */
+
 #include "generated_trace.h"
 
 #include "scenario/option_words.h"

@@ -1,5 +1,4 @@
-/* The options of a generated trace: of `spillway trace gen`, and of "gen:OPTIONS" as a trace's
- * name. */
+/* The options of `spillway trace gen`, which a trace's name "gen:OPTIONS" takes, too. */
 #pragma once
 
 #include "traces/gen.h"
@@ -16,11 +15,12 @@ enum { GEN_ENTRIES = 17 };
 /* What GOption needs to fill `options`; the last entry has no name. */
 void gen_options_entries(GenOptions *options, GOptionEntry entries[GEN_ENTRIES + 1]);
 
-/* Puts what was given into a generator's settings, which hold the defaults. */
+/* Overrides a generator's defaults by the options that were given. FALSE with an error if one is
+ * wrong. */
 gboolean gen_options_take(const GenOptions *options, TraceGen *gen, GError **error);
 
 void gen_options_clear(GenOptions *options);
 
-/* The trace of `options`, as `spillway trace gen` takes them; the caller frees it. seed: where the
- * options have none, instead of the default; may be NULL. */
+/* The trace of `options`, a text; the caller frees it. NULL with an error. seed: used if the
+ * options have none; NULL: the default. */
 Workload *generated_trace(const char *options, const guint64 *seed, GError **error);

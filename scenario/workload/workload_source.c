@@ -1,5 +1,5 @@
-/* A trace is read as it is; then the settings' client sends as many of its requests as it wants,
- * when it wants.
+/* A trace is read as it is. The settings' client then determines how many of its requests are sent,
+ * and when.
  */
 #include "workload_source.h"
 
@@ -12,7 +12,7 @@
 #include "trace_name.h"
 #include "traces/bench.h"
 
-/* Options of the client; from the fourth on, of random lengths. */
+/* Options of the client; from the fourth on those of random lengths. */
 static const char *const of_client[] = {"num-prompts",       "request-rate",
                                         "burstiness",        "random-input-len",
                                         "random-output-len", "random-range-ratio"};

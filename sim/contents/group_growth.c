@@ -1,6 +1,6 @@
 #include "group_growth.h"
 
-/* Ticks: of models that are known some hundred at most. A longer one is cut. */
+/* Ticks; a longer period is cut. Known models have some hundred at most. */
 enum { LONGEST_PERIOD = 4096 };
 
 GroupGrowth *
@@ -31,7 +31,6 @@ group_growth_free(GroupGrowth *self)
   g_free(self);
 }
 
-/* From one change to the next a member holds the same. */
 void
 group_growth_learn(GroupGrowth *self, guint32 tokens)
 {
@@ -57,6 +56,7 @@ count(GroupGrowth *self, guint32 computed, guint32 place, gint32 sign)
   guint64 end = kv_groups_alike_until(self->groups, computed, self->lag);
   guint64 period_end = (guint64)computed + self->period;
 
+  g_assert(computed > 0);
   if (self->cut)
     end = MIN(end, period_end);
   for (guint64 n = computed; n < MIN(end, period_end);

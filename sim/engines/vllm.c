@@ -1,15 +1,18 @@
 /* The scheduler of vLLM 0.8 to 0.33 (its engine "v1"); vllm_versions.c says which version has which
  * rule.
  *
- * Running sequences first, in list order, partial prefills and decodes alike (those of the decode
- * clock all at once: they are the first); whoever finds no block preempts from the list's tail.
- * Then, if nobody was preempted, the waiting ones, strictly in order. One block is the engine's
- * own. Swap is a what-if that the engine lacks: victims wait on the host, come back before anything
- * new is admitted, and are recomputed where the host has no room.
+ * Running sequences come first, in list order, partial prefills and decodes alike. The members of
+ * the decode clock are the first of them and are scheduled at once. A sequence that finds no block
+ * preempts from the list's tail. Then, if nothing was preempted, waiting requests are admitted,
+ * strictly in order. The engine keeps one block for itself.
+ *
+ * Swap is a what-if that the engine lacks: victims wait on the host, come back before anything new
+ * is admitted, and are recomputed if the host has no room.
  */
 #include "vllm.h"
 
-/* Blocks that a running sequence takes for so many tokens, less those that it gives back first. */
+/* Blocks that a running sequence needs for so many more tokens, less those that it gives back
+ * first. */
 static gint64
 more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
 {
@@ -22,10 +25,11 @@ more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
 typedef enum {
   SUPPLIED,
   LEFT_OUT, /* it has no work, or waits for blocks that are being copied out */
-  GONE,     /* it had to preempt itself, or nobody can be */
+  GONE,     /* it preempted itself, or no sequence may be preempted */
 } Supply;
 
-/* Copies beside the steps: of the free blocks those that starved sequences wait for are theirs. */
+/* As vllm_allocate(). With copies beside the steps the blocks that starved sequences wait for are
+ * not free for others. */
 static gboolean
 allocate(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
@@ -43,7 +47,7 @@ allocate(VllmDecision *d, Sequence *sequence, guint32 tokens)
   return vllm_allocate(d->self, sequence, tokens);
 }
 
-/* TRUE if what is being copied out will do for it; it waits for that. */
+/* TRUE if the blocks that are being copied out will be enough: the sequence waits for them. */
 static gboolean
 starves(VllmDecision *d, const Sequence *sequence, guint32 more)
 {
@@ -57,6 +61,7 @@ starves(VllmDecision *d, const Sequence *sequence, guint32 more)
   return TRUE;
 }
 
+/* Gives a running sequence its blocks, for which others, or itself, may be preempted. */
 static Supply
 supply(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
@@ -81,8 +86,8 @@ supply(VllmDecision *d, Sequence *sequence, guint32 tokens)
   return SUPPLIED;
 }
 
-/* v1 knows no stages: whatever has all but its newest token computed decodes, so the last chunk of
- * a resumed request does, if it is one token. */
+/* v1 has no stages: a sequence decodes if all but its newest token is computed. So the last chunk
+ * of a resumed request is a decode if it is one token. */
 static EntryKind
 running_kind(const Sequence *sequence)
 {
@@ -91,8 +96,8 @@ running_kind(const Sequence *sequence)
   return scheduler_entry_kind(sequence);
 }
 
-/* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
- * they suffice. */
+/* The first running sequence for which the available blocks are not enough, and how many it lacks;
+ * NULL: they are enough for all. */
 static Sequence *
 first_short(const VllmDecision *d, guint32 *short_blocks)
 {
@@ -117,7 +122,7 @@ first_short(const VllmDecision *d, guint32 *short_blocks)
   return NULL;
 }
 
-/* What a policy ranks goes before anybody has work in the step: a what-if. */
+/* With a policy that ranks, victims are preempted before the step gets any work: a what-if. */
 static void
 preempt_by_rank(VllmDecision *d)
 {
@@ -133,8 +138,8 @@ preempt_by_rank(VllmDecision *d)
   d->unmet = in_need != NULL;
 }
 
-/* Members are supplied all at once, or the clock is dissolved for the step. A policy that ranks
- * chooses before any leaves it, since they are in order there. */
+/* Dissolves the clock if the members cannot be scheduled at once. A policy that ranks chooses
+ * victims before members leave the clock, since it keeps them in order. */
 static void
 prepare_members(VllmDecision *d)
 {
@@ -181,7 +186,7 @@ schedule_running(VllmDecision *d)
     vllm_note_starved(d);
 }
 
-/* Some running request has its prompt behind it. The members of the clock have, and stand first. */
+/* TRUE if some running request has computed its prompt. Members of the clock have. */
 static gboolean
 something_decodes(const Scheduler *self)
 {
@@ -193,6 +198,7 @@ something_decodes(const Scheduler *self)
   return FALSE;
 }
 
+/* TRUE if the interval between decisions with prefills is not over (VllmPace). */
 static gboolean
 holds_prefills(const Scheduler *self, const VllmPace *pace)
 {
@@ -202,8 +208,8 @@ holds_prefills(const Scheduler *self, const VllmPace *pace)
          something_decodes(self);
 }
 
-/* FALSE if a later step may decide otherwise: what the interval holds back, or lets go again,
- * changes with the count of steps. */
+/* Brings the pace up to date. FALSE if a later step may decide otherwise, because the interval
+ * holds requests back or lets them go by the count of steps. */
 static gboolean
 note_pace(const VllmDecision *d, VllmPace *pace)
 {
@@ -266,7 +272,12 @@ vllm_begin(Scheduler *self)
 {
   VllmPace *pace = &((VllmState *)self->state)->pace;
 
-  pace->keeps =
-      self->config.prefill_schedule_interval > 1 && vllm_has_rule(self, RULE_PACES_ALONE);
+  pace->keeps = self->config.prefill_schedule_interval > 1 && vllm_has_rule(self, RULE_PACES_ALONE);
   pace->last_prefill = -(gint64)self->config.prefill_schedule_interval;
+}
+
+void
+vllm_end(Scheduler *self)
+{
+  g_clear_pointer(&((VllmState *)self->state)->starved.requests, g_array_unref);
 }

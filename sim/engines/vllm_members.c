@@ -1,5 +1,5 @@
-/* Who goes under vLLM, and how the members of the decode clock get their blocks: all at once where
- * there are enough, else one by one in running order, as if each had been looked at in turn.
+/* Preemption under vLLM, and how the members of the decode clock get their blocks: all at once if
+ * there are enough, otherwise one by one in running order, as the engine does.
  */
 #include "vllm.h"
 
@@ -22,8 +22,8 @@ vllm_may_preempt(const Scheduler *self, const Sequence *victim)
   return (self->offload == NULL && !scheduler_is_pipelined(self)) || !computing;
 }
 
-/* The next running sequence from `s` on that the clock runs and whose blocks change with the coming
- * tick; *more: those that it takes, less those that it gives back. NULL: there is none. */
+/* The first member from `s` on, in running order, whose blocks change at the coming tick; NULL:
+ * there is none. *more: blocks that it takes, less those that it gives back. */
 static Sequence *
 next_changing(const Scheduler *self, Sequence *s, gint64 *more)
 {
@@ -57,7 +57,7 @@ first_short_counted(Scheduler *self, guint32 *left, guint32 *short_blocks)
   return NULL;
 }
 
-/* And where they have names. */
+/* The same where blocks have names. */
 static Sequence *
 first_short_named(Scheduler *self, guint32 *left, guint32 *short_blocks)
 {
@@ -65,7 +65,7 @@ first_short_named(Scheduler *self, guint32 *left, guint32 *short_blocks)
 
   if (coming->len > 0 && self->running.tail->in_clock &&
       (guint64)coming->len * self->clock.groups->n_groups <= *left)
-    return NULL; /* nobody asks what remains */
+    return NULL; /* *left is not needed: there are no loose sequences */
   for (guint i = 0; i < coming->len; i++) {
     gint64 more = scheduler_member_lacks(self, coming->pdata[i]);
     if (more > (gint64)*left) {
@@ -98,8 +98,8 @@ vllm_first_short_member(Scheduler *self, guint32 *left, guint32 *short_blocks)
   return NULL;
 }
 
-/* So many blocks are free for the member. FALSE if it preempted itself, or nobody can be preempted
- * for it: then it and those behind it get no token. */
+/* Preempts until `more` blocks are free for the member. FALSE if it preempted itself, or no
+ * sequence may be preempted: then it and those behind it get no token. */
 static gboolean
 find_blocks(VllmDecision *d, Sequence *member, gint64 more)
 {
@@ -121,6 +121,7 @@ find_blocks(VllmDecision *d, Sequence *member, gint64 more)
   return TRUE;
 }
 
+/* Gives the members their blocks where the pool is not shared by groups. */
 static gboolean
 supply_due(VllmDecision *d)
 {
@@ -162,7 +163,7 @@ supply_counted(VllmDecision *d)
   return TRUE;
 }
 
-/* And where they have names. */
+/* The same where blocks have names. */
 static gboolean
 supply_named(VllmDecision *d)
 {

@@ -50,9 +50,3 @@ vllm_starves_as_before(VllmDecision *d)
   d->owed_blocks = noted->owed_blocks;
   return TRUE;
 }
-
-void
-vllm_end(Scheduler *self)
-{
-  g_clear_pointer(&((VllmState *)self->state)->starved.requests, g_array_unref);
-}

@@ -1,13 +1,15 @@
 /* How swapped sequences return: a what-if that the engine lacks.
  *
- * In the order of the queue; the first that finds no room blocks those behind it, and all
- * admissions. Copies are part of the step in which they return; or, beside the steps, they hold
- * their blocks from the decision on, and run in the first one after their copy has ended. Those
- * have their tokens without asking for more blocks, and are preempted by nobody before that. Who
- * comes back with a gap computes it while what is behind it is copied in.
+ * They return in the order of the queue; the first that finds no room blocks those behind it, and
+ * all admissions. Either their copies are part of the step in which they return. Or, with copies
+ * beside the steps, they hold their blocks from the decision on and run in the first step after
+ * their copy has ended: until then they are not preempted, and need no more blocks for that step. A
+ * sequence with a gap (a front that was dropped) computes it while the blocks behind it are copied
+ * in.
  */
 #include "vllm.h"
 
+/* The sequence runs again: it computes `tokens` in this step. */
 static void
 run_again(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
@@ -21,7 +23,7 @@ run_again(VllmDecision *d, Sequence *sequence, guint32 tokens)
   d->budget -= tokens;
 }
 
-/* A chunk of the gap of one that arrives, which has the blocks for it. */
+/* Adds a chunk of the gap of a sequence that arrives. It has the blocks for it. */
 static void
 compute_front(VllmDecision *d, Sequence *sequence)
 {
@@ -38,8 +40,8 @@ compute_front(VllmDecision *d, Sequence *sequence)
   d->prefills = TRUE;
 }
 
-/* It has computed some of its gap, or all. Behind it a token may need a block: if there is none,
- * it waits for its turn among those that run. */
+/* The blocks of a sequence that computes its gap have arrived. If its next tokens find no blocks,
+ * it runs without work in this step. */
 static void
 join_behind_front(VllmDecision *d, Sequence *sequence)
 {
@@ -94,7 +96,8 @@ vllm_schedule_swapped(VllmDecision *d)
     tokens = vllm_wanted_tokens(d, sequence, computed, most);
     need = MAX(vllm_blocks_after(self, computed, tokens), back);
     more = pool_return_blocks(&self->pool, sequence, &prefix, need, computed + tokens);
-    /* A hit that is lost may leave a gap to compute first, and a chunk of it needs less. */
+    /* A prefix hit may be lost in a later step, which leaves a gap to compute first, and a chunk of
+     * that needs fewer blocks. */
     if (more > scheduler_available_blocks(self, sequence))
       return !prefix.found || sequence->gap_end_tokens == 0;
     scheduler_free_up(self, d->step, sequence, more);

@@ -1,5 +1,7 @@
 #include "price.h"
 
+#include "sim/layerwise.h"
+
 static gint64
 step_ps(const OverflowQuery *query, const CostChunk *chunk)
 {
@@ -96,7 +98,9 @@ copy_beside_ps(const OverflowQuery *query, CopyDirection direction, guint32 bloc
 {
   const CopyContention contention = cost_model_contention(query->cost, direction, FALSE);
   gint64 copy_ps = cost_model_copy_ps(query->cost, direction, blocks);
-  gint64 end_ps = copy_load_wait_ps(&query->copies, direction, blocks) + copy_ps;
+  gint64 ahead_ps = direction == COPY_IN ? layerwise_ahead_ps(query->cost, &query->decodes) : 0;
+  gint64 end_ps =
+      copy_load_wait_ps(&query->copies, direction, blocks) + copy_ps - MIN(copy_ps, ahead_ps);
   gint64 front_waits_ps = MAX(0, end_ps - front->end_ps);
   double held =
       (double)MAX(end_ps, front->end_ps) * blocks + (double)front_waits_ps * front->blocks;

@@ -7,7 +7,8 @@
  * and are made: a pool of which a share is of no use lets the device do that share less. What is
  * dropped before what is copied is then computed while that is copied in. Layer by layer copies add
  * what the layers of those steps wait for: the more a front computes in the step that it comes back
- * in, the less.
+ * in, the less; beside the steps what comes back is of use as soon as a step can begin whose layers
+ * wait for no part of it.
  */
 #pragma once
 

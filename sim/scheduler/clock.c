@@ -365,3 +365,15 @@ scheduler_tick(Scheduler *self, Step *step, guint32 repeats)
   }
   self->tick_in_flight = TRUE;
 }
+
+DecodeContexts
+scheduler_running_decodes(Scheduler *self)
+{
+  DecodeContexts contexts = decode_contexts_through(&self->config.windows);
+
+  decode_clock_add_contexts(&self->clock, &contexts);
+  for (const Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
+    if (!s->ending && s->stage == STAGE_DECODE)
+      decode_contexts_add(&contexts, s->computed_tokens + 1);
+  return contexts;
+}

@@ -5,8 +5,11 @@
  *        ╰──joins── returning ◀─copied in─ returning, arriving ◀╯
  *
  * A sequence that leaves or arrives holds its blocks on both sides; the pool counts those that
- * leave as leaving_blocks. One that arrives with a gap computes it meanwhile.
+ * leave as leaving_blocks. One that arrives with a gap computes it meanwhile. Layer by layer one has
+ * arrived when its copy is so far ahead of the layers of a step that begins now that none of them
+ * waits for it; where that step turns out to be shorter, they do (instance.c).
  */
+#include "sim/layerwise.h"
 #include "sim/scheduler.h"
 
 gint64
@@ -227,18 +230,35 @@ end_copy(Scheduler *self, CopyDirection direction, const SwapJob *job)
   }
 }
 
+gint64
+scheduler_layers_ahead_ps(Scheduler *self)
+{
+  DecodeContexts decodes;
+
+  if (self->config.cost == NULL || self->config.cost->copy_stages == 0 ||
+      self->swap_copies->ways[COPY_IN]->len == 0)
+    return 0;
+  decodes = scheduler_running_decodes(self);
+  return layerwise_ahead_ps(self->config.cost, &decodes);
+}
+
 gboolean
 scheduler_end_copies(Scheduler *self, gint64 by_ps)
 {
   SwapJob job;
+  gint64 ahead_ps;
   guint before;
 
   if (self->swap_copies == NULL)
     return FALSE;
   before = self->copied->len;
+  ahead_ps = scheduler_layers_ahead_ps(self);
   for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
-    while (swap_copies_take_ended(self->swap_copies, d, by_ps, &job)) {
+    while (swap_copies_take_ended(self->swap_copies, d, by_ps + (d == COPY_IN ? ahead_ps : 0),
+                                  &job)) {
       StepCopy copy;
+      if (d == COPY_IN)
+        self->last_layers_ps = MAX(self->last_layers_ps, job.end_ps);
       if (d == COPY_FROM_DISK)
         job.waited_ps = job.end_ps - job.decided_ps;
       copy = copy_of(&job, d);

@@ -9,18 +9,6 @@
  */
 #include "sim/scheduler.h"
 
-DecodeContexts
-scheduler_running_decodes(Scheduler *self)
-{
-  DecodeContexts contexts = decode_contexts_through(&self->config.windows);
-
-  decode_clock_add_contexts(&self->clock, &contexts);
-  for (const Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
-    if (!s->ending && s->stage == STAGE_DECODE)
-      decode_contexts_add(&contexts, s->computed_tokens + 1);
-  return contexts;
-}
-
 static CopyLoad
 copy_load(const Scheduler *self)
 {
@@ -213,6 +201,31 @@ fit_host(Scheduler *self, const Sequence *victim, gboolean can_fall_back, Overfl
   return TRUE;
 }
 
+/* Copies, drops and keeps the victim's blocks as planned. Its record says how many are copied,
+ * which was done ahead of need if from_ahead; what is lost or left to copy is added. */
+static void
+carry_out(Scheduler *self, Step *step, Sequence *victim, const OverflowPlan *plan,
+          gboolean from_ahead, StepVictim *record)
+{
+  guint32 copied = record->copied_blocks;
+
+  if (from_ahead) {
+    record->ahead_blocks = victim->ahead_blocks;
+    record->rest_blocks = scheduler_swap_out_ahead(self, step, victim);
+    record->copied_blocks -= record->rest_blocks;
+  } else if (copied > 0) {
+    copy_out(self, step, victim, plan, copied);
+  } else {
+    drop(self, victim, plan->keep_blocks);
+  }
+  if (copied == 0 || from_ahead)
+    record->tokens_lost = record->computed_tokens - victim->computed_tokens;
+  else
+    record->tokens_lost = plan->drop_blocks * self->config.block_size;
+  if (!self->config.prefix_caching)
+    keep(self, victim);
+}
+
 gboolean
 scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary,
                   guint32 short_blocks, gboolean can_fall_back)
@@ -253,20 +266,8 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   record.copies = query.copies;
   record.free_after_ps = copied > 0 ? plan.free_after_ps : 0;
   record.action = action_of(&plan, copied);
-  if (from_ahead) {
-    record.ahead_blocks = victim->ahead_blocks;
-    record.rest_blocks = scheduler_swap_out_ahead(self, step, victim);
-    record.copied_blocks -= record.rest_blocks;
-  } else if (step->abort == NULL && copied > 0)
-    copy_out(self, step, victim, &plan, copied);
-  else if (step->abort == NULL)
-    drop(self, victim, plan.keep_blocks);
   if (step->abort == NULL)
-    record.tokens_lost = copied == 0 || from_ahead ? computed - victim->computed_tokens
-                         : plan.drop_blocks > 0    ? plan.drop_blocks * self->config.block_size
-                                                   : 0;
-  if (step->abort == NULL && !self->config.prefix_caching)
-    keep(self, victim);
+    carry_out(self, step, victim, &plan, from_ahead, &record);
   self->changes++;
   victim->result.preemptions++;
   victim->preempted_at_ps = self->now_ps;

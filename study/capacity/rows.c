@@ -6,8 +6,8 @@
 #include "report/student.h"
 #include "sim/units.h"
 
-/* Of the load, that a run in a steady state serves at least: the rest is its end, when no more
- * arrive. */
+/* The share of the load that a run in a steady state serves at least: its end, when no more
+ * requests arrive, lowers the mean. */
 #define SERVED_SHARE 0.8
 
 /* NULL: the cell has none. */
@@ -25,7 +25,7 @@ member(const json_t *object, const char *key)
   return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-/* What a seed holds: 0 where not even the least load, INFINITY where any rate. */
+/* The load that a seed's search found: 0 where none holds, INFINITY where any rate does. */
 static double
 load_of(const json_t *search)
 {

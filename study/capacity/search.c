@@ -50,8 +50,8 @@ time_of(const RequestResult *r, SloMetric metric, gint64 *time_ps)
   }
 }
 
-/* So many requests at the limit or beyond it put the statistic of n there: those from the lower of
- * the two order statistics on that it lies between. */
+/* How many requests at the limit or beyond put the statistic of all n there. A quantile lies
+ * between two order statistics: these are the requests from the lower of the two on. */
 static guint64
 enough(Statistic statistic, guint32 n)
 {
@@ -162,7 +162,7 @@ keep_figures(Search *s, const RunRecord *record, gboolean holds)
   s->figures = json_incref(s->last);
 }
 
-/* Runs one load. to_end: do not stop where it is hopeless. */
+/* Runs one load. to_end: also where a limit can no longer hold. */
 static gboolean
 try(Search *s, double load, gboolean to_end, gboolean *holds, GError **error)
 {
@@ -226,7 +226,7 @@ between(const Search *s, double low, double high)
   return high / low > RATE_PRECISION && middle > low && middle < high ? middle : 0;
 }
 
-/* The bracket: *low holds or is 0, *high does not or is infinite. */
+/* Brackets the load: *low holds or is 0, *high does not hold or is infinite. */
 static gboolean
 find_bracket(Search *s, double *low, double *high, GError **error)
 {

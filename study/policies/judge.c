@@ -5,7 +5,6 @@
 #include "report/figures.h"
 #include "report/student.h"
 
-/* More is better, or less? */
 static gboolean
 map_figure_is_rate(guint figure)
 {
@@ -49,10 +48,9 @@ policy_map_gain(const PolicyMap *map, guint point, guint choice, guint figure)
   return gain;
 }
 
-/* The bounds are left out. FALSE: this one is a bound, or changes what is not of that kind
- * (POLICY_ENGINE_KINDS: of any). */
+/* Whether the choice is a policy of that kind (POLICY_ENGINE_KINDS: of any) and no bound. */
 static gboolean
-policy_map_is_held(const PolicyMap *map, guint choice, guint kind)
+is_candidate(const PolicyMap *map, guint choice, guint kind)
 {
   const MapChoice *c = &g_array_index(map->choices, MapChoice, choice);
 
@@ -68,7 +66,7 @@ policy_map_best(const PolicyMap *map, guint point, guint kind, guint figure, Map
   *gain = policy_map_gain(map, point, 0, figure);
   for (guint c = 1; c < map->choices->len; c++) {
     MapGain of;
-    if (!policy_map_is_held(map, c, kind))
+    if (!is_candidate(map, c, kind))
       continue;
     of = policy_map_gain(map, point, c, figure);
     if (of.n_seeds == gain->n_seeds && of.gain > gain->gain) {

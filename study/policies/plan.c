@@ -122,8 +122,8 @@ measure_demand(const PolicyMap *map, guint model, const MapTraffic *traffic, Map
   return probe(map, model, traffic, demand->rate, demand, &served, error);
 }
 
-/* A model that has no context for a length is a hole in the map; a model for which all are, or a
- * trace, is a mistake. */
+/* A traffic that is too long for a model leaves a hole in the map. A model that has only holes, or
+ * a trace that cannot be run, is a mistake. */
 static gboolean
 measure_demands(PolicyMap *map, GError **error)
 {
@@ -182,7 +182,7 @@ list_points(PolicyMap *map)
       }
 }
 
-/* Can the engine's own policies run there? */
+/* Whether the engine's own policies can run there. */
 static gboolean
 check_point(const PolicyMap *map, const MapPoint *point, GError **error)
 {
@@ -194,7 +194,8 @@ check_point(const PolicyMap *map, const MapPoint *point, GError **error)
   return scenario != NULL;
 }
 
-/* Where they cannot is a hole in the map; nothing but holes is a mistake. */
+/* A point where the engine's own policies cannot run is a hole in the map; nothing but holes is a
+ * mistake. */
 static gboolean
 check_points(PolicyMap *map, GError **error)
 {

@@ -16,7 +16,7 @@ typedef struct {
   gint64 deadline_us;
 } Course;
 
-/* Runs them under one choice; the requests are those of all choices. */
+/* Runs the point's requests under one choice. *unlimited is shared by all choices. */
 static void
 run_choice(const Course *c, const MapPoint *point, guint seed, const MapChoice *choice,
            Unlimited *unlimited, MapRun *run)
@@ -64,8 +64,7 @@ run_job(gpointer data, guint job, GByteArray *answer)
   }
 }
 
-/* Policies under which other requests were served than under the engine's own are no match for it.
- */
+/* A run that served other requests than the engine's own policies did cannot be compared. */
 static void
 check_finished(const PolicyMap *map, guint point, guint seed)
 {
@@ -99,8 +98,8 @@ take(gpointer data, guint job, const GByteArray *answer, gboolean *failed, GErro
   return TRUE;
 }
 
-/* What the database holds is taken from it, the rest becomes jobs: all points with the first seed,
- * then with the next, so that a study that is cut short has whole maps. */
+/* Takes from the database what it holds; the rest becomes jobs: all points with the first seed,
+ * then with the next, so that a study that ends early has whole maps. */
 static gboolean
 choose(Course *c, MapProgress *progress, GError **error)
 {

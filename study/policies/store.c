@@ -47,7 +47,8 @@ policy_name(const MapChoice *choice)
   return choice->policy != NULL ? choice->policy->name : "own";
 }
 
-/* The row of a choice; state MAP_UNKNOWN where there is none. */
+/* Takes a row into the run of its choice. A row of a choice that the map does not have is skipped.
+ */
 static void
 take_row(sqlite3_stmt *row, const PolicyMap *map, guint point, guint seed)
 {

@@ -77,7 +77,7 @@ poster_job_is_price(const PosterJob *job)
   return job->kind == POSTER_JOB_PRICE || job->kind == POSTER_JOB_PAGEABLE;
 }
 
-/* Jobs that another burst has no pool for are none. */
+/* Removes the jobs whose pool holds no request of this burst. */
 static void
 drop_jobs_without_pool(const PosterData *data, GArray *jobs)
 {

@@ -26,7 +26,8 @@ device_s(const PosterRun *run)
   return ps_to_s(poster_overhead_ps(run));
 }
 
-/* At the poster's shares, 10, 20 … 50 %, up to `until`, or until there is none left. */
+/* Whether the measure falls from each of the poster's shares (10, 20 … 50 %) to the next, up to
+ * `until`; where it is 0 it may stay there. */
 static gboolean
 falls_until(const PosterData *d, PosterPolicy policy, Measure measure, guint32 until)
 {
@@ -43,7 +44,8 @@ falls_until(const PosterData *d, PosterPolicy policy, Measure measure, guint32 u
   return TRUE;
 }
 
-/* The share of the least, up to `until`; 0 where that is none at all, since nothing overflows. */
+/* The share of memory with the least of the measure, up to `until`; 0 where the least is 0 because
+ * nothing overflows. */
 static guint32
 least_share(const PosterData *d, PosterPolicy policy, Measure measure, guint32 until)
 {
@@ -109,8 +111,8 @@ all_ended(const PosterData *d, gboolean with_lost)
   return TRUE;
 }
 
-/* What is called overhead first: the time lost against unlimited memory. Where no run had so much,
- * the makespan, which is that and a constant. */
+/* The first reading of overhead: the time lost against unlimited memory. Where no run had unlimited
+ * memory, the makespan, which is that time and a constant. */
 typedef struct {
   Measure measure;
   const char *name;

@@ -5,8 +5,8 @@
 
 #include "report/text/format.h"
 
-#define FEW 3      /* rises: less shows no period */
-#define UNEVEN 0.5 /* of the mean gap: more is no period */
+#define FEW 3      /* rises: fewer show no period */
+#define UNEVEN 0.5 /* standard deviation / mean of the gaps: more is no period */
 
 typedef struct {
   guint evictions, falls, resumes, rises_of_use;

@@ -113,7 +113,7 @@ measure(const Probe *probe, guint32 tokens, CrossoverCost *cost)
   return TRUE;
 }
 
-/* The shortest twice: the first warms what is slow at first. */
+/* The shortest twice: what is slow at its first use is in the first. */
 static gboolean
 measure_all(const PosterData *data, const Probe *probe, CrossoverCost costs[POSTER_LENGTHS])
 {

@@ -56,7 +56,7 @@ set(Settings *settings, const char *name, const char *value)
   return settings_set(settings, name, value, NULL);
 }
 
-/* A block more a request than its tokens fill, and the watermark. */
+/* For each request one block more than its tokens need, and the watermark. */
 static char *
 blocks_for_all(const PosterData *data, guint32 block_size)
 {
@@ -65,7 +65,7 @@ blocks_for_all(const PosterData *data, guint32 block_size)
   return g_strdup_printf("%" G_GUINT64_FORMAT, data->burst.requests * each * 102 / 100 + 2);
 }
 
-/* The study compares engines at the same batch, without what came after it. */
+/* The study compares engines at the same batch, without features that came after it. */
 static gboolean
 set_batch(Settings *settings, const char *scheduler)
 {

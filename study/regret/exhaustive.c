@@ -4,9 +4,9 @@
 
 #define BATCH_PLAYS 64
 
-/* Schedules that begin alike: what is decided up to `from` evictions, and after that the base's
- * run. Each that differs from it first at an eviction after that is a branch of its own, so every
- * schedule is played once. */
+/* Schedules with the same decisions for their first `from` evictions. The branch itself plays the
+ * one that goes on with the base policies; a schedule that first differs from it at a later
+ * eviction belongs to a branch of its own, so each schedule is played once. */
 typedef struct {
   GArray *decisions; /* of ScriptDecision */
   guint32 from;
@@ -16,7 +16,7 @@ typedef struct {
   const Players *players;
   ScriptSpace space;
   SchedulerConfig config;
-  GArray *branches; /* of Branch: still to be played, the last first */
+  GArray *branches; /* of Branch, not yet played; the last is played first */
   Exhaustive *out;
 } Tree;
 

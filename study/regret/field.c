@@ -3,10 +3,10 @@
 #include "scenario/message.h"
 #include "scenario/settings_policies.h"
 
-/* What is held, by name. */
+/* The policies to compare. */
 typedef struct {
   char **names;
-  gboolean is_all; /* they were not named one by one */
+  gboolean is_all; /* all that there are: they were not named one by one */
 } NameList;
 
 typedef struct {
@@ -85,8 +85,8 @@ name_or_default(const NameList *list, guint i)
   return list->is_all && i == 0 ? NULL : list->names[i];
 }
 
-/* TRUE if the list's i-th, which cannot be had, is none that must be: it is one of all, and not the
- * default. */
+/* The list's i-th policy cannot run here (`mine` says why). TRUE: it is left out with a note, as
+ * all were asked for and it is not the default. FALSE: that is the error. */
 static gboolean
 is_left_out(const Names *names, PolicyKindIndex index, guint i, GError **mine, GError **error)
 {
@@ -101,7 +101,7 @@ is_left_out(const Names *names, PolicyKindIndex index, guint i, GError **mine, G
 }
 
 static gboolean
-hold_overflow(RegretField *field, const Names *names, GError **error)
+add_overflow_policies(RegretField *field, const Names *names, GError **error)
 {
   const NameList *list = &names->lists[POLICY_OVERFLOW];
 
@@ -129,7 +129,7 @@ first_overflow(const RegretField *field)
 }
 
 static gboolean
-hold_victims(RegretField *field, const Names *names, GError **error)
+add_victim_policies(RegretField *field, const Names *names, GError **error)
 {
   const NameList *list = &names->lists[POLICY_VICTIM];
 
@@ -149,14 +149,14 @@ hold_victims(RegretField *field, const Names *names, GError **error)
   return TRUE;
 }
 
-/* Two that only choose between the first two. */
+/* Policies that only choose between recompute and swap. */
 static gboolean
 is_choice_of_others(const OverflowPolicy *policy)
 {
   return policy == &overflow_auto || policy == &overflow_threshold;
 }
 
-/* Whatever this engine can do with a victim, and whoever a policy would take. */
+/* All actions that this engine can do with a victim, and all victim policies. */
 static void
 fill_space(RegretField *field, const Names *names)
 {
@@ -215,7 +215,7 @@ regret_field_new(const Settings *settings, guint n_threads, const char *verb, GE
   field->victims = g_array_new(FALSE, FALSE, sizeof(ScriptPick));
   if (!read_list(&names.lists[POLICY_OVERFLOW], POLICY_OVERFLOW, settings->overflow, error) ||
       !read_list(&names.lists[POLICY_VICTIM], POLICY_VICTIM, settings->victim, error) ||
-      !hold_overflow(field, &names, error) || !hold_victims(field, &names, error) ||
+      !add_overflow_policies(field, &names, error) || !add_victim_policies(field, &names, error) ||
       !add_players(field, &names, n_threads, error))
     return NULL;
   fill_space(field, &names);

@@ -20,7 +20,7 @@ struct KeptPlays {
 
 enum { KEY = 1, END, FINISHED, PREEMPTIONS, MEAN_LATENCY, TTFT_P99, REQUESTS, OUTPUT_TOKENS };
 
-/* The settings without policies and what is theirs: that is told by the plays. */
+/* Of the settings without the policies and their options, which are in the key of each play. */
 static char *
 identity_of(const Settings *settings, GError **error)
 {
@@ -113,8 +113,8 @@ append_policy(GString *text, const Policy *policy, const PolicyValues *values)
     g_string_append_printf(text, " %.17g", values->of[i]);
 }
 
-/* All that decides a play beside the scenario: the policies that it stands on, what can be told and
- * what is told. Caller frees. */
+/* A digest of all that decides a play: the scenario, the base policies, the actions that decisions
+ * may name, the decisions. Caller frees. */
 static char *
 key_of(const KeptPlays *kept, const Play *play)
 {
@@ -140,8 +140,8 @@ is_kept(const Play *play)
   return play->space != NULL && play->decisions != NULL && play->notes != PLAY_NOTES_ALL;
 }
 
-/* The key is one of what can be told: of choices that is so as long as each that runs can go, which
- * exhaustive.c has. */
+/* The key does not have which victims were listed as choices. It need not, as only exhaustive.c
+ * asks for choices, and lists all that run. */
 static gboolean
 find_choices(KeptPlays *kept, const char *key, Play *play)
 {

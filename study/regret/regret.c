@@ -95,7 +95,7 @@ add_bound(Regret *regret, const char *name, const char *help, const PlayFigures 
   g_array_append_val(regret->bounds, bound);
 }
 
-/* The best that free copies come to, over the victims that are held. */
+/* The best of free copies with each of the victim policies. */
 static void
 add_swap_free(Regret *regret, const Players *players)
 {
@@ -140,7 +140,7 @@ play_bounds(Regret *regret, const Players *players)
   }
 }
 
-/* Can a script repeat it? */
+/* Whether the search can start from it: a script can repeat it, and it ended well. */
 static gboolean
 is_start(const RegretPolicy *policy)
 {
@@ -194,7 +194,7 @@ search_each(Regret *regret, const Players *players, const SearchBudget *budget)
   }
 }
 
-/* Within the time that the searches left of theirs. */
+/* Plays all schedules, in the time that the searches left. */
 static void
 try_everything(Regret *regret, const Players *players, const SearchBudget *budget, gint64 began_us)
 {

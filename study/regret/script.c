@@ -1,9 +1,9 @@
 #include "script.h"
 
-/* Where no more run, each of them is worth a try. */
+/* With at most so many running, each of them is listed as a victim. */
 #define FEW_RUNNING 8
 
-/* A policy's hooks get the policy: behind it stands the script. */
+/* A policy's functions are called with the policy; these find the script behind it. */
 typedef struct {
   OverflowPolicy policy; /* first */
   Script *script;
@@ -22,19 +22,19 @@ struct Script {
   ScriptPick base_pick;
   gboolean prefix_caching;
   const GArray *decisions; /* of ScriptDecision */
-  guint next;              /* of them: the first that is not behind us */
+  guint next;              /* of them: the first that is not of a past eviction */
   guint32 n_evictions;     /* so far */
-  /* What else could be told; NULL, and the rest unused, where it is not recorded. */
+  /* The choices at each eviction; NULL, and the rest unused, where they are not recorded. */
   GArray *evictions; /* of ScriptEviction */
   GArray *victims;   /* of guint32 */
-  GArray *asked;     /* of guint32: requests that the eviction to come could take, in their order */
+  GArray *asked;     /* of guint32: candidates for the next eviction, in their order */
   guint32 picked[SCRIPT_POLICIES_MAX]; /* of them, each policy's choice, */
   gint64 highest[SCRIPT_POLICIES_MAX]; /* and its rank */
 };
 
-/* What is told of the eviction to come; NULL: nothing. */
+/* The decision for the next eviction; NULL: none. */
 static const ScriptDecision *
-told(Script *script)
+next_decision(Script *script)
 {
   const ScriptDecision *decision;
 
@@ -58,7 +58,7 @@ add_victim(Script *script, ScriptEviction *eviction, guint32 request)
   eviction->n_victims++;
 }
 
-/* Of what runs, who else is worth a try. */
+/* The victims to try: all that run, or all but the one that goes, or those that policies pick. */
 static void
 list_victims(Script *script, ScriptEviction *eviction, guint32 gone)
 {
@@ -86,7 +86,7 @@ plan_by(const ScriptAction *action, const OverflowQuery *query)
   return action->policy->plan(action->policy, &own);
 }
 
-/* What the scheduler will make of it (sim/scheduler/overflow.c). */
+/* The plan as the scheduler carries it out (sim/scheduler/overflow.c). */
 static OverflowPlan
 carried_out(const Script *script, const OverflowQuery *query, OverflowPlan plan)
 {
@@ -131,7 +131,7 @@ static OverflowPlan
 plan(const OverflowPolicy *self, const OverflowQuery *query)
 {
   Script *script = ((const ScriptedOverflow *)self)->script;
-  const ScriptDecision *decision = told(script);
+  const ScriptDecision *decision = next_decision(script);
   const OverflowPlan done = plan_by(decision != NULL && decision->action != SCRIPT_AS_BASE
                                         ? &script->space->actions[decision->action]
                                         : &script->base_action,
@@ -165,7 +165,7 @@ note_asked(Script *script, const VictimQuery *query, const VictimCandidate *cand
 {
   guint32 request = candidate->sequence->request;
 
-  /* The first of the queue again: nobody went when it was last asked of. */
+  /* The first of the queue again: the last time it was asked nobody was evicted. */
   if (script->asked->len > 0 && g_array_index(script->asked, guint32, 0) == request)
     g_array_set_size(script->asked, 0);
   for (guint i = 0; i < script->space->n_picks; i++) {
@@ -184,7 +184,7 @@ static gint64
 rank(const VictimPolicy *self, const VictimQuery *query, const VictimCandidate *candidate)
 {
   Script *script = ((const ScriptedVictim *)self)->script;
-  const ScriptDecision *decision = told(script);
+  const ScriptDecision *decision = next_decision(script);
 
   if (script->evictions != NULL)
     note_asked(script, query, candidate);

@@ -60,7 +60,7 @@ server_point_refuse(ServerPoint *point, const char *format, ...)
   va_end(args);
 }
 
-/* What the user's option says, the point does not. */
+/* Whether an option that the user gave stands in place of the point's. */
 static gboolean
 is_overruled(const char *option, const Settings *given)
 {
@@ -140,7 +140,7 @@ server_point_command(const ServerPoint *point, const Settings *given)
   return g_string_free(command, FALSE);
 }
 
-/* What the end of a published name says. */
+/* What the suffixes of a published name say. */
 typedef struct {
   const char *precision; /* "fp8", "nvfp4"; "": nothing */
   gboolean has_fp8_kv;

@@ -17,7 +17,7 @@ typedef struct {
   double ttft_ms, tpot_ms;
 } Means;
 
-/* NULL: the run did what was asked, else why it cannot be held against the measured one. */
+/* Why the run cannot be compared with the measured one; NULL: it can. Caller frees. */
 static char *
 fault_of(const Summary *summary)
 {
@@ -93,7 +93,8 @@ take(gpointer data, guint index, const GByteArray *answer, gboolean *failed,
   return TRUE;
 }
 
-/* Those that can be resolved; what is read for that is on the shelf then. */
+/* The points that can be resolved. The others are refused. What is read for that stays on the
+ * shelf, which the workers share. */
 static GArray *
 runnable(const Prediction *p)
 {
@@ -114,7 +115,7 @@ runnable(const Prediction *p)
   return jobs;
 }
 
-/* Those that were not run before it was told to stop. */
+/* The points that were not run before Ctrl-C or SIGTERM. */
 static void
 refuse_the_rest(GPtrArray *points)
 {

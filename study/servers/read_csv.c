@@ -1,18 +1,20 @@
 /* The table of points that NVIDIA's aiconfigurator keeps (silicon_sample.csv).
  *
- * What is known of how they ran: a closed loop at the concurrency (batch_size). Those whose id
- * begins with a date are of dumps of public benchmarks (InferenceMAX): 10 requests a slot, lengths
- * uniform from 80 to 100 % of ISL and OSL, 8192 batched tokens, as many sequences as requests, no
- * prefix caching, asynchronous scheduling (its scripts, benchmarks/70b_fp8_h100_docker.sh);
- * DeepSeek under SGLang what dsr1_fp8_h200.sh, dsr1_fp8_b200.sh and dsr1_fp4_b200.sh give, under
- * TensorRT-LLM what dsr1_fp8_h200_trt_slurm.sh and its kin give. Others
- * are of fixed lengths, 10 a slot, too (aiconfigurator's genai_perf_runner.py), and under vLLM of a
- * server that its generator configured: isl + 1500 and one for each sequence batched tokens
- * (rule_plugin/benchmark/vllm.rule), under TensorRT-LLM in whole blocks (rule_authoring.md). KV is
- * fp8 on H200 and B200 for Llama in fp8 (told by where their pools saturate), as the model says
- * elsewhere. TensorRT-LLM is built for a length and takes
- * as much of its memory for a prompt of that length; it is assumed to be built for the longest
- * request.
+ * All ran in a closed loop at the concurrency (batch_size), with 10 requests for each that is in
+ * flight. What else is known of how they ran:
+ *
+ * - An id that begins with a date is of a dump of public benchmarks (InferenceMAX). Lengths are
+ *   uniform from 80 to 100 % of ISL and OSL. vLLM has 8192 batched tokens, as many sequences as
+ *   requests in flight, no prefix caching, asynchronous scheduling (benchmarks/
+ *   70b_fp8_h100_docker.sh). DeepSeek runs as dsr1_fp8_h200.sh, dsr1_fp8_b200.sh and
+ *   dsr1_fp4_b200.sh start SGLang, and dsr1_fp8_h200_trt_slurm.sh and the like TensorRT-LLM.
+ * - Other points have fixed lengths (aiconfigurator's genai_perf_runner.py). Its generator gives
+ *   vLLM ISL + 1500 batched tokens and one more for each sequence (rule_plugin/benchmark/
+ *   vllm.rule), TensorRT-LLM the same in whole blocks (rule_authoring.md).
+ * - KV of Llama in fp8 is fp8 on H200 and B200, as the loads show at which the pools are full; any
+ *   other is as the model says.
+ * - TensorRT-LLM is built for a longest request, and allocates for a prompt of that length; it is
+ *   assumed to be built for ISL + OSL + 64 tokens.
  */
 #include "point.h"
 
@@ -116,8 +118,8 @@ is_of_dump(const char *id)
   return strspn(id, "0123456789") == 4 && id[4] == '_';
 }
 
-/* Of InferenceMAX's scripts for DeepSeek-R1 under SGLang: tokens of a prefill batch, of a pool's
- * share, and requests that run at once. NULL, 0: any. */
+/* What InferenceMAX's scripts give DeepSeek-R1 under SGLang: tokens of a prefill batch, requests
+ * that run at once, --mem-fraction-static. Of the columns before, NULL and 0 match any. */
 static const struct {
   const char *card, *precision;
   guint tp, isl, osl;
@@ -171,11 +173,11 @@ set_sglang_of_dump(ServerPoint *point, guint isl, guint osl, const char *version
   }
 }
 
-/* DeepSeek under TensorRT-LLM, whose scripts ask for KV in fp8, three quarters of the memory, no
- * reuse, and a prompt and a token a request a step. One image ran twice, with the layers that
- * foresee tokens and without (dsr1-fp8-h200-trt and -mtp of nvidia-master.yaml, the same for B200):
- * without them never more than 64 requests. Of fewer the table does not say which run a row is of.
- */
+/* DeepSeek under TensorRT-LLM: the scripts ask for KV in fp8, 0.75 of the free memory, no reuse of
+ * blocks, and a step of one prompt and a token for each request. One image ran twice, with and
+ * without speculative decoding (MTP; dsr1-fp8-h200-trt and -mtp of nvidia-master.yaml, the same for
+ * B200), without it at no more than 64 requests. Of up to 64 the table does not say which run a row
+ * is of. */
 #define TWICE_RUN_IMAGE "1.1.0rc2.post2"
 #define TWICE_RUN_REQUESTS 64
 
@@ -194,8 +196,8 @@ set_trtllm_of_dump(ServerPoint *point, guint isl, const char *version)
                    (point->concurrency + isl + 64 + 63) / 64 * 64);
 }
 
-/* It ran Llama under images of before vLLM 0.11 (70b-tmpl.yml), whose graphs are in pieces; on B200
- * its script asks for whole ones. */
+/* Llama-70B without a version ran on images before vLLM 0.11 (70b-tmpl.yml), which capture graphs
+ * in pieces; on B200 the script asks for whole graphs. */
 static void
 set_graphs_of_dump(ServerPoint *point, const char *version)
 {
@@ -263,15 +265,14 @@ set_kv(ServerPoint *point, const char *kv, const char *precision)
     server_point_set(point, "kv-cache-dtype", "fp8");
 }
 
-/* How a row's devices are shared: TP x attention DP ranks, which are as many as experts' TP x EP.
- */
+/* How a row's devices are shared: TP x attention DP are as many ranks as TP x EP of experts. */
 typedef struct {
   guint tp, dp, ep, experts_tp;
 } RowRanks;
 
-/* An id with tpN_epM is of N devices. Some rows have N x M ranks all the same: the sizes of
- * attention and of experts are multiplied, though they are the same devices. Of thirteen such
- * points nine stand a second time with N ranks, the same to the last digit. */
+/* An id with tpN_epM is of N devices. Some rows say N x M ranks instead: they multiply the sizes of
+ * attention and of experts, which share the same devices. Nine of thirteen such points occur a
+ * second time with N ranks, the same to the last digit. */
 static void
 undo_product(const char *id, RowRanks *ranks)
 {
@@ -286,8 +287,8 @@ undo_product(const char *id, RowRanks *ranks)
   ranks->experts_tp /= ranks->ep;
 }
 
-/* The scripts of DeepSeek under TensorRT-LLM have EP_SIZE = TP on H200; what ran before it was
- * recorded, without a version, says 1. */
+/* The scripts of DeepSeek under TensorRT-LLM have EP_SIZE = TP on H200. Rows without a version are
+ * older than that column, and say 1. */
 static void
 restore_expert_parallel(CsvTable *table, const Columns *c, RowRanks *ranks)
 {
@@ -351,7 +352,7 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
 
   point->published_ttft_ms = csv_table_time(table, c->ttft);
   point->published_tpot_ms = csv_table_time(table, c->tpot);
-  /* Of each engine, where several share the experts. */
+  /* batch_size is that of each engine, where several share the experts. */
   point->concurrency = (guint)csv_table_whole(table, c->concurrency, 1) *
                        MIN(whole_or(table, c->dp, 1), MOST_ENGINES);
   point->tp = ranks.tp;

@@ -53,7 +53,8 @@ positive(double value)
   return isfinite(value) && value > 0 ? value : 0;
 }
 
-/* A client's backend names the server's protocol: OpenAI's is any server's, vLLM's foremost. */
+/* A client's backend names the server's protocol: OpenAI's, which every server has, is taken for
+ * vLLM. */
 static const char *
 engine_of(const char *backend)
 {
@@ -96,8 +97,8 @@ set_lengths(ServerPoint *point, double requests, double prompt, double output)
   server_point_set(point, "random-output-len", "%.0f", fmax(round(output), 1));
 }
 
-/* SGLang's file has its ratio, by which lengths are drawn from ratio * length to the length. It has
- * it for other data sets, too, which do not look at it. */
+/* SGLang draws lengths from random_range_ratio * length to the length. Its file has the ratio for
+ * other data sets, too, which ignore it. */
 static gboolean
 has_random_lengths(const json_t *object)
 {
@@ -109,13 +110,13 @@ has_random_lengths(const json_t *object)
 static void
 set_range(ServerPoint *point, const json_t *object)
 {
-  double ratio = number_at(object, "random_range_ratio");
+  double ratio = number_at(object, "random_range_ratio"),
+         completed = number_at(object, "completed");
   double input = number_at(object, "random_input_len"),
          output = number_at(object, "random_output_len");
 
   if (!has_random_lengths(object) || !(ratio >= 0 && ratio < 1) || positive(input) == 0 ||
-      positive(output) == 0) {
-    double completed = number_at(object, "completed");
+      positive(output) == 0 || positive(completed) == 0) {
     set_lengths(point, completed, number_at(object, "total_input_tokens") / completed,
                 number_at(object, "total_output_tokens") / completed);
     return;
@@ -123,8 +124,8 @@ set_range(ServerPoint *point, const json_t *object)
   server_point_set(point, "trace",
                    "gen:--requests %.0f --arrivals burst --prompt uniform:%.0f,%.0f --output "
                    "uniform:%.0f,%.0f",
-                   number_at(object, "completed"), fmax(floor(input * ratio), 1), input,
-                   fmax(floor(output * ratio), 1), output);
+                   completed, fmax(floor(input * ratio), 1), input, fmax(floor(output * ratio), 1),
+                   output);
 }
 
 /* The requests of the file, at the pace that was set, all at once without. */

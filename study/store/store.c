@@ -51,10 +51,10 @@ bind(sqlite3_stmt *statement, const char *types, va_list values)
   }
 }
 
-/* Runs a statement to its end and resets it. Its values are bound by `types`: i gint64, s a text or
- * NULL, v likewise, but stored as a number where it is one. */
+/* Runs a statement to its end and resets it. `types` has a letter for each value: i gint64, s a
+ * text or NULL, v likewise, but stored as a number where it is one. */
 static gboolean
-study_run(Results *results, sqlite3_stmt *statement, GError **error, const char *types, ...)
+run_statement(Results *results, sqlite3_stmt *statement, GError **error, const char *types, ...)
 {
   va_list values;
   int result;
@@ -168,16 +168,16 @@ put_cell(Results *results, const Statements *s, const StudyTable *study, StudyCe
 
   look_for_run(s, cell, &run_id, &end);
   look_for_cell(s, study->name, cell);
-  if (!study_run(results, s->put_cell, error, "ssiissis", study->name, cell->name,
-                 (gint64)cell->seed, (gint64)cell->point, cell->identity,
-                 end != NULL ? end : state_text(cell), run_id, cell->message))
+  if (!run_statement(results, s->put_cell, error, "ssiissis", study->name, cell->name,
+                     (gint64)cell->seed, (gint64)cell->point, cell->identity,
+                     end != NULL ? end : state_text(cell), run_id, cell->message))
     return FALSE;
   if (cell->id != 0)
     return TRUE; /* its settings are those of its name */
   cell->id = sqlite3_last_insert_rowid(results->db);
   for (guint i = 0; study->options[i] != NULL; i++)
-    if (!study_run(results, s->put_setting, error, "iisv", cell->id, (gint64)i, study->options[i],
-                   cell->values[i]))
+    if (!run_statement(results, s->put_setting, error, "iisv", cell->id, (gint64)i,
+                       study->options[i], cell->values[i]))
       return FALSE;
   return TRUE;
 }
@@ -197,9 +197,9 @@ put_study(Results *results, const StudyTable *study, GError **error)
   for (guint i = 0; study->options[i] != NULL; i++)
     json_array_append_new(options, json_string(study->options[i]));
   text = json_dumps(options, 0);
-  worked =
-      statement != NULL && study_run(results, statement, error, "sssii", study->name, study->file,
-                                     text, (gint64)study->n_points, (gint64)study->n_seeds);
+  worked = statement != NULL &&
+           run_statement(results, statement, error, "sssii", study->name, study->file, text,
+                         (gint64)study->n_points, (gint64)study->n_seeds);
   sqlite3_finalize(statement);
   return worked;
 }
@@ -219,13 +219,13 @@ remove_others(Results *results, const StudyTable *study, GError **error)
   keep = results_prepare(results, "INSERT INTO kept VALUES (?)", error);
   worked = keep != NULL;
   for (guint i = 0; worked && i < study->cells->len; i++)
-    worked = study_run(results, keep, error, "i", g_array_index(study->cells, StudyCell, i).id);
+    worked = run_statement(results, keep, error, "i", g_array_index(study->cells, StudyCell, i).id);
   sqlite3_finalize(keep);
   if (!worked)
     return FALSE;
   others = results_prepare(
       results, "DELETE FROM cell WHERE study = ? AND id NOT IN (SELECT id FROM kept)", error);
-  worked = others != NULL && study_run(results, others, error, "s", study->name);
+  worked = others != NULL && run_statement(results, others, error, "s", study->name);
   sqlite3_finalize(others);
   return worked && results_exec(results,
                                 "DELETE FROM cell_setting WHERE cell_id NOT IN"
@@ -295,7 +295,7 @@ find_run(Results *results, const StudyCell *cell, gint64 *run_id, GError **error
     if (sqlite3_step(find) == SQLITE_ROW)
       *run_id = sqlite3_column_int64(find, 0);
     else
-      worked = study_run(results, forget, error, "s", cell->identity);
+      worked = run_statement(results, forget, error, "s", cell->identity);
   }
   sqlite3_finalize(find);
   sqlite3_finalize(forget);
@@ -313,12 +313,13 @@ add_run(Results *results, const StudyCell *cell, const PackedRun *packed, gint64
   if (!worked)
     return FALSE;
   identity = results_prepare(results, "INSERT INTO run_identity VALUES (?, ?)", error);
-  worked = identity != NULL && study_run(results, identity, error, "is", *run_id, cell->identity);
+  worked =
+      identity != NULL && run_statement(results, identity, error, "is", *run_id, cell->identity);
   sqlite3_finalize(identity);
   return worked;
 }
 
-/* All cells of that identity have this run now. */
+/* Adds the run, unless its identity is there, and sets it in all cells of that identity. */
 static gboolean
 store_run(Results *results, const StudyCell *cell, const PackedRun *packed, GError **error)
 {
@@ -333,8 +334,8 @@ store_run(Results *results, const StudyCell *cell, const PackedRun *packed, GErr
   cells = results_prepare(
       results, "UPDATE cell SET state = ?, run_id = ?, message = nullif(?, '') WHERE identity = ?",
       error);
-  worked = cells != NULL && study_run(results, cells, error, "siss", run_end_name(summary->end),
-                                      run_id, summary->end_reason, cell->identity);
+  worked = cells != NULL && run_statement(results, cells, error, "siss", run_end_name(summary->end),
+                                          run_id, summary->end_reason, cell->identity);
   sqlite3_finalize(cells);
   return worked;
 }
@@ -374,7 +375,7 @@ study_store_failure(Results *results, StudyCell *cell, const char *message, GErr
       results, "UPDATE cell SET state = 'failed', run_id = NULL, message = ? WHERE identity = ?",
       error);
   worked = statement != NULL &&
-           study_run(results, statement, error, "ss", cell->message, cell->identity);
+           run_statement(results, statement, error, "ss", cell->message, cell->identity);
   sqlite3_finalize(statement);
   return results_finish(results, worked, error);
 }

@@ -21,7 +21,7 @@ predicted_ps(const Validation *v, CopyDirection direction, guint32 blocks)
                                   : disk_copy_ps(v->disk, direction, blocks);
 }
 
-/* Jobs that ended together are taken as of one size, or as near to it as can be. */
+/* Jobs that ended together count as of equal size: the record has only their sum. */
 CopyError
 validation_copies(const Validation *v, CopyDirection direction)
 {

@@ -164,7 +164,7 @@ validation_parts(const Validation *v, TimePart parts[VALIDATION_PARTS])
   return n;
 }
 
-/* Those of the parts that are no sum of others and are off by a fifth of the largest or more. */
+/* The parts that are no sum of others, and whose difference is at least a fifth of the largest. */
 char *
 validation_explanation(const Validation *v)
 {

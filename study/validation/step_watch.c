@@ -74,8 +74,8 @@ note_sample(StepWatch *watch, const StepReport *report)
   g_array_append_val(watch->samples, sample);
 }
 
-/* Which copies run beside the step. What the cost model says ends later than the run's did is over.
- */
+/* Which copies run beside the step. A copy that has ended in the run is over, though the cost model
+ * may say that it ends later. */
 static void
 follow_copies(StepWatch *watch, const StepReport *report)
 {

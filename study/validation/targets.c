@@ -1,4 +1,4 @@
-/* The figures that are compared, and what is asked of them. */
+/* The figures that are compared, and the errors that are allowed. */
 #include <math.h>
 
 #include "sim/quantiles.h"

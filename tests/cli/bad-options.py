@@ -180,6 +180,8 @@ def test_next_step():
                         (["run", *card, *model, "demo"], "options begin with --"),
                         (["run", *model, "--device", "NVIDIA H100"], "did you mean h100-nvl, h100-pcie or h100-sxm?"),
                         (["run", *model, "--device", "4090"], "did you mean rtx-4090?"),
+                        (["run", *model, "--device", "8xH100"], "several are --tensor-parallel-size 8"),
+                        (["plot", "r.db", "--chart", "latency"], "'latency', expected throughput, kv, "),
                         *((["run", *card, *model, "--trace", "demo", "--scheduler", name], "did you mean %s?" % meant)
                           for name, meant in (("vllm==0.9.1", "vllm-0.9.1"), ("v0.11", "vllm-0.11"), ("0.11.2", "vllm-0.11.2"),
                                               ("vllm-v0", "vllm-0.6"), ("TensorRT-LLM", "trtllm"), ("sgl", "sglang"))),

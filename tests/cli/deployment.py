@@ -192,6 +192,17 @@ def test_deployments():
         check_refused([*CARD, "--vllm-args", text], ["--vllm-args", found])
 
 
+def test_hybrid_manager_off():
+    """--disable-hybrid-kv-cache-manager is left out, and the note is true: layers with a window give KV back with it, too."""
+    words = ["--trace", "gen:--requests 8 --arrivals burst --prompt fixed:4000 --output fixed:50", "--kv-memory", "1GiB", "--model", "gpt-oss-120b"]
+    line = "vllm serve openai/gpt-oss-120b"
+    results = [succeed("run", "--device", "h100-sxm", *words, "--vllm-args", text, "--format", "json")
+               for text in (line, line + " --disable-hybrid-kv-cache-manager")]
+    check("--disable-hybrid-kv-cache-manager is left out: from vllm-0.10 on layers with a window give KV back" in results[1].err,
+          results[1].err)
+    check_equal(results[1].json["makespan_s"], results[0].json["makespan_s"])
+
+
 SGLANG = """SGLANG_X=1 python3 -m sglang.launch_server --model-path meta-llama/Llama-3.1-8B --tp 2 --context-length 16384 \\
     --mem-fraction-static 0.8 --max_running_requests=64 --chunked-prefill-size -1 --disable-radix-cache --page-size 16 \\
     --schedule-policy lpm --host 0.0.0.0 --port 30000 --dtype auto --cuda-graph-bs 1 2 4 --enable-metrics \\

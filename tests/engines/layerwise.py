@@ -92,11 +92,26 @@ def test_policies_price_it():
     check_equal({row["overflow"] for row in found["policies"]}, {"swap", "split"})
 
 
+def test_beside():
+    """Beside the steps who comes back runs earlier in the mean (other victims may follow); --no-stride makes the same bytes"""
+    waits = {(): [], (LAYERS,): []}
+    for engine, policy in itertools.product(("vllm", "vllm-0.18", "vllm-0.6"), ("swap", "split")):
+        for layers, sums in waits.items():
+            runs = [run_json(*UNCACHED, "--scheduler", engine, "--overflow", policy, "--overlap-copies", "--what-if", "h2d=0.5x,d2h=0.5x", *layers,
+                             "--decisions", name, *stride) for name, stride in (("a.jsonl", []), ("b.jsonl", ["--no-stride"]))]
+            check_equal(read("a.jsonl"), read("b.jsonl"), (engine, policy, layers))
+            check_equal(runs[0]["makespan_s"], runs[1]["makespan_s"])
+            sums.extend([runs[0]["makespan_s"]] if policy == "swap" else [])
+            check(not layers or any("who comes back joins a step" in text for text in runs[0]["config"]["assumed"]), runs[0]["config"]["assumed"])
+    check(sum(waits[(LAYERS,)]) < sum(waits[()]), waits)
+
+
 def test_refused():
     """Where layers cannot wait for their own copies it is refused, with the reason"""
     check_refused(["run", *SWAP, LAYERS, "--copy-path", "per-block"], [LAYERS, "per-block", "one piece"])
     check_refused(["run", *DEMO, "--overflow", "offload", "--kv-offloading-size", "4", LAYERS], [LAYERS, "native offload", "whole jobs"])
-    check_refused(["run", *SWAP, LAYERS, "--overlap-copies"], [LAYERS, "--overlap-copies"])
+    check_refused(["live", "--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--trace", "gen:--requests=3",
+                   "--num-gpu-blocks", "30", "--num-cpu-blocks", "9", "--overflow", "swap", "--overlap-copies", LAYERS], [LAYERS, "as a whole"])
     check_refused(["run", *SWAP, LAYERS, "--pipeline-parallel-size", "2"], [LAYERS, "--pipeline-parallel-size"])
     check_refused(["run", "--executor", "unit", "--trace", "demo", "--num-gpu-blocks", "2000", "--num-cpu-blocks", "99", "--overflow", "swap",
                    LAYERS], [LAYERS, "unit"])

@@ -9,6 +9,7 @@ fault_tests = \
   %D%/outputs.py \
   %D%/power.py \
   %D%/strangers.py \
+  %D%/surroundings.py \
   %D%/unwritable.py \
   %D%/writers.py
 TESTS += $(fault_tests)

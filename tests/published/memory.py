@@ -181,6 +181,28 @@ def test_sglang_pools():
         check_close(run["num_gpu_blocks"], logged, model, relative=within)
 
 
+def test_sglang_states():
+    """Recurrent states have nine for each ten bytes of KV, as logged of Qwen3.8-27B-FP8; and five of them a sequence, or one without radix cache"""
+    model = source("tests", "models", "families", "qwen3.5-27b.json")
+    words = ["run", "--model", model, "--quantization", "fp8_block", "--device", "h100-sxm", "--scheduler", "sglang",
+             "--mem-fraction-static", "0.85", "--trace", "demo", "--limit", "1", "--format", "json"]
+    for more, blocks, states, requests in (([], 330323, 124, 25), (["--disable-overlap-schedule"], 330323, 124, 42),
+                                           (["--disable-radix-cache", "--max-running-requests", "32"], 552814, 32, 32)):
+        run = succeed(*words, *more).json["config"]
+        check_close(run["num_gpu_blocks"], blocks, more, relative=0.01)
+        check_equal(run["max_running_requests"], requests)
+        said = next(sentence for sentence in run["assumed"] if "recurrent states" in sentence)
+        check_close(int(said.split()[0]), states, said, relative=0.02)
+
+
+def test_sglang_padding():
+    """Experts in MXFP4 are padded under SGLang as its kernels on Hopper, on B200 and elsewhere want them; their own size is 60.82 GiB"""
+    for device, weights in (("h200", 64.38), ("b200", 68.60), ("rtx-pro-6000", 62.10)):
+        run = succeed("run", "--model", source("tests", "models", "families", "gpt-oss-120b.json"), "--device", device,
+                      "--scheduler", "sglang", "--trace", "demo", "--limit", "1", "--format", "json").json["config"]
+        check("less weights %.2f" % weights in run["defaults"]["max_total_tokens"], run["defaults"]["max_total_tokens"])
+
+
 def test_bad_input():
     """a log of something else, none, options without a card: one message, status 2"""
     write("other.log", "nothing here\n")

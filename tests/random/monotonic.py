@@ -127,11 +127,12 @@ def test_links_beside_the_steps():
 
 
 def test_more_engines():
-    """The same requests of a dense model on two engines in place of one, each with the same memory: done no later, and all of them"""
+    """The same requests of a dense model on two engines in place of one, each with the same memory, by any router: done no later, and all of them"""
     def try_one(chance):
         words = ["--model", chance.choice(["llama-2-7b", "llama-3.1-8b", "qwen2.5-0.5b"]), *machine(chance)[2:], *scenario(chance), "--kv-memory", chance.choice(["400MiB", "1GiB", "3GiB"]), "--what-if", "front-end=0",
                  "--format", "json"]
-        found = [execute("run", *words, "--data-parallel-size", engines) for engines in (1, 2)]
+        routers = ["engine", "round-robin", "random", "least-requests", "least-kv", "two-choices"]
+        found = [execute("run", *words, *more) for more in ([], ["--data-parallel-size", 2, "--router", chance.choice(routers)])]
         if any(result.status != 0 for result in found):
             return False
         one, two = (result.json for result in found)
@@ -216,6 +217,16 @@ def test_the_anomaly():
              "--max-model-len", "400"]
     counts = {blocks: steps_of([*words, *pool(words, blocks)])[0]["preemptions"] for blocks in (18, 22, 200)}
     check(counts[18] == 0 and counts[22] > 0 and counts[200] == 0, counts)
+
+
+def test_the_anomaly_of_routers():
+    """A router that looks may do worse than one that does not: it sees how many requests an engine has, not how long they last"""
+    with open("t.csv", "w") as file:
+        file.write(HEADER + "0,64,100\n0.4,64,500\n0.8,64,100\n1.2,64,500\n1.6,64,500\n")
+    words = ["--model", "llama-3.1-8b", "--device", "h100-sxm", "--trace", "t.csv", "--data-parallel-size", 2, "--max-num-seqs", 1, "--format", "json"]
+    turn, least = (succeed("run", *words, "--router", router).json for router in ("round-robin", "least-requests"))
+    # The fourth finds the first engine idle; the fifth finds one request on each, and waits behind the longer one.
+    check(least["makespan_s"] > turn["makespan_s"] + 0.5 and least["e2e_s"]["mean"] > turn["e2e_s"]["mean"], (least, turn))
 
 
 HEADER = "arrival_s,prompt_tokens,output_tokens\n"

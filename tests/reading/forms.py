@@ -238,6 +238,17 @@ def test_columns_that_are_wrong():
         check(part in execute("trace", "show", "apart.csv").err, part)
 
 
+def test_files_of_other_programs():
+    """What spreadsheets, pandas and Windows write is told by its name, with what makes a trace of it"""
+    for data, part in ((b"PK\x03\x04\x14\x00rest\n", "Save the table as CSV"), (b"PAR1\x15rest\n", "read_parquet"),
+                       ("arrival_s,prompt_tokens,output_tokens\n0,1,1\n".encode("utf-16"), "iconv -f UTF-16"),
+                       (b",arrival_s,prompt_tokens,output_tokens\n0,0,5,5\n", "index=False"),
+                       (b"ts;in;out\n0,5;1;2\n", "tr ',;' '.,'")):
+        write("table", data)
+        result = execute("trace", "show", "table")
+        check(result.status == 2 and len(result.messages) == 1 and part in result.err, str(result))
+
+
 def test_against():
     """A benchmark's result is what a run is held against: TTFT, and the time of the last token, as it has them."""
     write("v.json", json.dumps(VLLM, indent=1))

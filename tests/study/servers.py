@@ -236,6 +236,8 @@ def test_own_results():
     both, _ = points("sglang.jsonl", *card)
     check_equal(list(both), ["sglang.jsonl:1", "sglang.jsonl:2"])
     check("uniform:150,300" in succeed("servers", "sglang.jsonl", *card, "--commands").text)
+    write("uncounted.json", json.dumps({key: value for key, value in sglang.items() if key != "completed"}))
+    check("does not say how many requests" in points("uncounted.json", *card)[0]["uncounted.json"]["refused"])
 
 
 def test_records():

@@ -30,6 +30,7 @@ module_tests = \
   %D%/sim/kv-groups \
   %D%/sim/layerwise \
   %D%/sim/metrics \
+  %D%/sim/monotonic \
   %D%/sim/reuse-tree \
   %D%/sim/tier \
   %D%/sim/victim-order \

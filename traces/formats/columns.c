@@ -246,7 +246,9 @@ columns_advice(const char *line, const char *end)
   guint n = g_strv_length(names);
 
   if (n < 2 && strpbrk(header, ";\t") != NULL)
-    return g_strdup_printf("Its fields are apart by '%s', expected ',': tr '%s' , <FILE >OTHER",
+    return g_strdup_printf("Its fields are apart by '%s', expected ',': tr '%s' , <FILE >OTHER "
+                           "(where numbers have commas for points: tr ',%s' '.,')",
+                           strchr(header, ';') != NULL ? ";" : "\\t",
                            strchr(header, ';') != NULL ? ";" : "\\t",
                            strchr(header, ';') != NULL ? ";" : "\\t");
   if (n < 3 || !g_utf8_validate(header, -1, NULL) || strpbrk(header, "{'") != NULL)

@@ -320,6 +320,8 @@ test_bad_files(void)
       {LLAMA ",\"rope_scaling\":{\"type\":\"yarn\"}}", "rope_scaling"},
       {LLAMA ",\"rope_scaling\":3}", "an object or null"},
       {"{\"model_type\":\"mixtral\"," FRAME "}", "num_local_experts: found nothing"},
+      {"{\"model_type\":\"exaone4\"," FRAME ",\"sliding_window_pattern\":-1}",
+       "sliding_window_pattern: found -1"},
       {"{\"model_type\":\"mixtral\"," FRAME ",\"num_local_experts\":2,\"num_experts_per_tok\":3}",
        "num_experts_per_tok: found 3"},
       {"{\"model_type\":\"qwen3_next\"," FRAME EXPERTS ",\"decoder_sparse_step\":\"two\"}",

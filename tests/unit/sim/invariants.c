@@ -132,7 +132,8 @@ run_case(const RandomCase *c, Mode mode, RunWitness *w)
     w->instances[i] = (LoopInstance){scheduler_new(c->class, &config, workload),
                                      c->executor->create((CostModel *)&c->cost.base)};
   if (w->observer.needs_decodes && !c->config.prefix_caching)
-    w->kv = kv_witness_new(workload_count(c->workload), c->config.block_size);
+    w->kv = kv_witness_new(workload_count(c->workload), c->config.block_size,
+                           c->executor->needs_cost ? c->config.cost : NULL);
   g_assert_true(loop_run(&loop, &w->outcome, &error));
   g_assert_no_error(error);
   metrics_summary(metrics, &w->summary);
@@ -310,7 +311,7 @@ check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 
   if (class == NULL) {
     check_seen("a load", loaded, n, 100);
     check_seen("a copy beside steps", copied, n, 50);
-    check_seen("a return layer by layer", layered, n, 60);
+    check_seen("a return layer by layer", layered, n, 200);
     check_seen("a wait for a copy", starved, n, 170);
     check_seen("a victim that goes at once", at_once, n, 1400);
   }

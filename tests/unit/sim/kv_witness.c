@@ -11,20 +11,24 @@ typedef struct {
   gboolean back;              /* it has come */
   guint writing, reading;     /* part of it is on its way to the disk, or from it */
   guint64 disk_blocks;        /* that are there */
+  gint64 back_ps;             /* its copy in has not ended before */
 } Place;
 
 struct KvWitness {
   Place *places;
   guint32 block_size;
+  CostModel *cost;
+  gint64 link_ps[8]; /* by instance: copies in that were begun end no earlier */
 };
 
 KvWitness *
-kv_witness_new(guint32 requests, guint32 block_size)
+kv_witness_new(guint32 requests, guint32 block_size, CostModel *cost)
 {
   KvWitness *witness = g_new0(KvWitness, 1);
 
   witness->places = g_new0(Place, requests);
   witness->block_size = block_size;
+  witness->cost = cost;
   return witness;
 }
 
@@ -121,9 +125,40 @@ follow_copies(KvWitness *witness, const Step *step)
   }
 }
 
+/* The link takes copies in one after the other. */
 static void
-begin_copies(KvWitness *witness, const Step *step)
+begin_copy_in(KvWitness *witness, const StepCopy *copy, const StepReport *report)
 {
+  gint64 *link_ps = &witness->link_ps[report->instance];
+
+  g_assert_cmpuint(report->instance, <, G_N_ELEMENTS(witness->link_ps));
+  if (witness->cost == NULL)
+    return;
+  *link_ps = MAX(*link_ps, report->start_ps) +
+             cost_model_copy_ps(witness->cost, COPY_IN, copy->blocks);
+  witness->places[copy->request].back_ps = *link_ps;
+}
+
+/* A step that uses it begins when the copy in has ended; layer by layer the last part of its layers
+ * does. */
+static void
+check_time(const KvWitness *witness, const Place *place, const StepReport *report)
+{
+  const gint64 *ps = report->cost != NULL ? report->cost->base_ps : NULL;
+  guint32 stages = witness->cost != NULL ? witness->cost->copy_stages : 0;
+
+  if (stages == 0 || ps == NULL)
+    g_assert_cmpint(report->start_ps, >=, place->back_ps);
+  else
+    g_assert_cmpint(report->start_ps + report->first_ps, >=,
+                    place->back_ps + (ps[COST_LINEAR] + ps[COST_ATTENTION]) / stages);
+}
+
+static void
+begin_copies(KvWitness *witness, const StepReport *report)
+{
+  const Step *step = report->step;
+
   for (guint i = 0; i < step->copies->len; i++) {
     const StepCopy *copy = &g_array_index(step->copies, StepCopy, i);
     Place *place = &witness->places[copy->request];
@@ -149,6 +184,8 @@ begin_copies(KvWitness *witness, const Step *step)
     if (copy->direction == COPY_FROM_DISK)
       g_assert_cmpuint(copy->blocks, ==, place->disk_blocks);
     ++*under_way_of(place, copy);
+    if (copy->direction == COPY_IN)
+      begin_copy_in(witness, copy, report);
   }
 }
 
@@ -192,11 +229,13 @@ kv_witness_step(KvWitness *witness, const StepReport *report)
     g_assert_cmpuint(place->to_go_blocks, ==, 0);
     g_assert_true(!place->beside || place->back ||
                   g_array_index(step->swapped_in, StepSwapIn, i).blocks == 0);
+    check_time(witness, place, report);
     place->away = place->beside = place->back = FALSE;
+    place->back_ps = 0;
     place->disk_blocks = 0;
     join(place);
   }
-  begin_copies(witness, step);
+  begin_copies(witness, report);
   for (guint i = 0; i < step->entries->len; i++)
     work(witness, &g_array_index(step->entries, StepEntry, i), report->repeats);
 }

@@ -8,7 +8,8 @@
 
 typedef struct KvWitness KvWitness;
 
-KvWitness *kv_witness_new(guint32 requests, guint32 block_size);
+/* cost: what copies beside the steps take at least, borrowed; NULL: their times are not followed. */
+KvWitness *kv_witness_new(guint32 requests, guint32 block_size, CostModel *cost);
 void kv_witness_free(KvWitness *witness);
 /* Of a step whose decodes are listed and that did not kill the engine. */
 void kv_witness_step(KvWitness *witness, const StepReport *report);

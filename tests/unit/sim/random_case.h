@@ -34,5 +34,5 @@ void random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class);
 /* Its victims are copied beside the steps, to a small host that has a disk behind it. The engine
  * must have such copies. */
 void random_case_add_disk(RandomCase *c, guint32 seed);
-/* A third of those whose copies are within the steps make them layer by layer. */
+/* A third of them make copies layer by layer, within the steps or beside. */
 void random_case_add_layers(RandomCase *c, guint32 seed);
