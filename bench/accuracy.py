@@ -2,7 +2,7 @@
 """The tables and the picture of doc/accuracy.md. What a part runs is kept in BENCH_OUT and not run again: remove it there, and it is.
 
 usage: SPILLWAY=build/spillway BENCH_OUT=FOLDER BENCH_SHARED=FOLDER bench/accuracy.py PART... [doc/accuracy.md]
-parts: runs servers loads groups worst held picture
+parts: runs servers loads groups latency doubts worst held picture
 BENCH_SHARED has servers/points.csv, and the published tables and runs in data/profiles. With a page the parts' tables are put into it, between
 <!-- PART --> and <!-- end of PART -->.
 """
@@ -19,6 +19,9 @@ TABLES = os.path.join(DATA, "data", "profiles")
 # A card's run: its folder, its profile, and the server's settings.
 RUNS = [("RTX PRO 6000", "rtxpro6000-llama-3.1-8b", ["--max-num-seqs", "128"]),
         ("RTX 4090", "rtx4090-llama-3.1-8b", ["--num-gpu-blocks", "2588", "--max-num-seqs", "256", "--max-model-len", "32768"])]
+# Dense models of published points: parameters, and values that a token keeps. The H100's nominal rates: bytes and dense 16-bit FLOPs a second.
+DENSE = {"Qwen3-32B": (32.76e9, 64 * 2 * 8 * 128), "Llama-3.1-70B": (70.55e9, 80 * 2 * 8 * 128)}
+H100_BYTES, H100_FLOPS = 3.35e12, 989e12
 # Tables whose points are held out: a title, a name for the file, what is imported.
 HELD = [("LLMServingSim, RTX PRO 6000", "rtxpro6000-llama-3.1-8b", ["llmservingsim/rtxpro6000-llama-3.1-8b"]),
         ("LLMServingSim, RTX 4090", "rtx4090-llama-3.1-8b", ["llmservingsim/rtx4090-llama-3.1-8b"]),
@@ -142,6 +145,59 @@ def part_loads():
     return two_ways(groups)
 
 
+def mean_latency(point, kind):
+    """Milliseconds of a request of the mean length, to its last token; kind: published or predicted."""
+    return point[kind + "_ttft_ms"] + (mean_lengths(point)[1] - 1) * point[kind + "_tpot_ms"]
+
+
+def mean_lengths(point):
+    """Lengths of a dump of public benchmarks are 80 to 100 % of the nominal ones."""
+    share = 0.9 if point["id"][:4].isdigit() and point["id"][4] == "_" else 1
+    return share * int(point["isl"]), share * int(point["osl"])
+
+
+def part_latency():
+    """Dense models on H100 by the tables: the whole of a request, and what of it TTFT is off."""
+    points = [p for p in predicted("tables") if p["backend"] != "trtllm" and p["system"] == "h100_sxm" and is_dense(p)]
+    rows = []
+    for title in ["all"] + sorted({"%s, %s, TP %s" % (p["name"], p["backend"], p["tp_size"]) for p in points}):
+        group = [p for p in points if title in ("all", "%s, %s, TP %s" % (p["name"], p["backend"], p["tp_size"]))]
+        whole = [mean_latency(p, "predicted") / mean_latency(p, "published") - 1 for p in group]
+        late = [(p["predicted_ttft_ms"] - p["published_ttft_ms"]) / mean_latency(p, "published") for p in group]
+        rows.append([title, len(group), rough(whole), rough(whole, True), rough(errors(group, "ttft")), "%.2f %%" % (100 * statistics.median(map(abs, late)))])
+    return table(["", "n", "latency", "signed", "TTFT", "the same, of the latency"], rows)
+
+
+def least_latency(point, kv_bytes):
+    """Milliseconds that one request of a closed loop takes at least where reads and products go at the card's nominal rates: all but
+    two steps a prompt decode alone and read the weights and the KV of what decodes, and each prompt is computed once."""
+    parameters, kv = DENSE[point["name"]]
+    wide = 1 if point["precision"] == "fp8" else 2
+    isl, osl = mean_lengths(point)
+    under_way, tp = int(point["batch_size"]), int(point["tp_size"])
+    step = (parameters * wide + at_once(point, "published") * (isl + osl / 2) * kv * kv_bytes) / tp / H100_BYTES
+    prompt = 2 * parameters * isl / tp / (H100_FLOPS * 2 / wide)
+    return 1000 * (max(osl - 2 * under_way, 0) * step + under_way * prompt)
+
+
+def at_once(point, kind):
+    """Little's law: of those under way, those that decode."""
+    return int(point["batch_size"]) * (1 - point[kind + "_ttft_ms"] / mean_latency(point, kind))
+
+
+def part_doubts():
+    """Dense models on H100 whose figures do not go with what is said of them."""
+    rows = []
+    for p in predicted("tables"):
+        if p["system"] != "h100_sxm" or p["name"] not in DENSE:
+            continue
+        takes, told, ours = mean_latency(p, "published"), at_once(p, "published"), at_once(p, "predicted")
+        if least_latency(p, 2) > takes or (p["backend"] != "trtllm" and abs(ours / told - 1) > 0.1):
+            rows.append(["%s, %s, %s" % (p["name"], p["backend"], p["tp_size"]), "%s / %s, %s" % (p["isl"], p["osl"], p["batch_size"]), "%.1f s" % (takes / 1000),
+                         *("%.1f s" % (least_latency(p, width) / 1000) for width in (2, 1)), "%.1f" % told, "%.1f" % ours])
+    return table(["model, engine, TP", "ISL / OSL, under way", "latency published", "at nominal rates at least", "with KV at 8 bits", "decode at once, published", "predicted"], rows)
+
+
 def part_worst():
     """The ten worst by TPOT, vLLM and SGLang, by the roofline."""
     points = sorted((p for p in predicted("roofline") if p["backend"] != "trtllm"), key=lambda p: -abs(p["tpot"]))[:10]
@@ -174,8 +230,8 @@ def part_picture():
     return ""
 
 
-PARTS = {"runs": part_runs, "servers": part_servers, "loads": part_loads, "groups": part_groups, "worst": part_worst, "held": part_held,
-         "picture": part_picture}
+PARTS = {"runs": part_runs, "servers": part_servers, "loads": part_loads, "groups": part_groups, "latency": part_latency,
+         "doubts": part_doubts, "worst": part_worst, "held": part_held, "picture": part_picture}
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ accuracy-doc: spillway$(EXEEXT)
 	$(AM_V_at)if test -z '$(BENCH_SHARED)'; then echo 'make accuracy-doc needs BENCH_SHARED, the folder with servers/points.csv and data/profiles' >&2; exit 1; fi
 	$(AM_V_at)$(MKDIR_P) %D%/out && \
 	  SPILLWAY=$(abs_top_builddir)/spillway BENCH_OUT=%D%/out BENCH_SHARED='$(BENCH_SHARED)' $(PYTHON) -B $(srcdir)/%D%/accuracy.py \
-	    runs servers groups loads worst held picture $(srcdir)/doc/accuracy.md && \
+	    runs servers groups latency doubts loads worst held picture $(srcdir)/doc/accuracy.md && \
 	  cp %D%/out/accuracy.png $(srcdir)/doc/accuracy.png
 
 .PHONY: accuracy-doc bench bench-doc policies-doc

@@ -55,7 +55,7 @@ curve_segment(const double *x, guint n, double at)
 {
   guint low = 0;
 
-  /* Without a branch on what is compared, which no processor can foresee. */
+  /* Without a branch on the comparison, which no processor can predict. */
   for (guint left = n > 2 ? n - 1 : 1, half; left > 1; left -= half) {
     half = left / 2;
     low += x[low + half] <= at ? half : 0;

@@ -186,7 +186,7 @@ profile_seal(Profile *profile)
   g_autofree guint32 *order = NULL;
   GArray *sorted;
 
-  if (is_sealed(samples, n)) /* as what was written is */
+  if (is_sealed(samples, n)) /* a file that this program wrote */
     return;
   sorted = g_array_sized_new(FALSE, FALSE, sizeof(ProfileSample), n);
   order = g_new(guint32, n);

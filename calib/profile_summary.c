@@ -83,7 +83,7 @@ is_decode(const ProfileSample *sample)
   return sample->shape[ATTENTION_DECODES] > 0 && sample->shape[ATTENTION_PREFILLS] == 0;
 }
 
-/* Of a scheduler of ours, not taken from a device's file. */
+/* Whether a sample of host time is of a scheduler of this program, and not from a device's file. */
 static gboolean
 is_measured_host(const ProfileSample *sample)
 {

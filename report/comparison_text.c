@@ -7,7 +7,8 @@
 #include "sim/units.h"
 #include "report/text/table.h"
 
-/* A run that ended early, or finished nothing, is no shorter for it. */
+/* A run that ended early, or finished nothing, cannot be compared: it is shorter without being
+ * faster. */
 static gboolean
 may_compare(const RunRecord *a, const RunRecord *b)
 {
@@ -32,7 +33,7 @@ add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_re
   }
 }
 
-/* Which runs are never marked, where there are others. */
+/* Names the bounds, which are never marked as best. */
 static void
 append_bounds(GString *text, const RunRecord *records, guint n_records)
 {
@@ -69,7 +70,7 @@ append_figures(GString *text, const RunRecord *records, guint n_records, guint w
   g_string_append_c(text, '\n');
 }
 
-/* Requests that could not be served: those of runs that refuse many, or of the others. */
+/* Appends how many requests could not be served: of runs that refuse many, or of the others. */
 static void
 append_ignored(GString *text, const RunRecord *records, guint n_records, gboolean many)
 {
@@ -85,7 +86,8 @@ append_ignored(GString *text, const RunRecord *records, guint n_records, gboolea
     }
 }
 
-/* What the rows do not tell: requests that could not be served, and swaps that were none. */
+/* Appends what the table does not show: requests that could not be served, swaps that became
+ * recomputations. */
 static void
 append_exceptions(GString *text, const RunRecord *records, guint n_records, gboolean many_told)
 {
@@ -115,7 +117,7 @@ append_unfinished(GString *text, const RunRecord *records, guint n_records)
   }
 }
 
-/* The run that counts with the largest (worst) figure; -1: none. */
+/* The comparable run with the largest (worst) figure; -1: none. */
 static int
 worst_of(const Figure *figure, const RunRecord *records, guint n_records)
 {
@@ -197,7 +199,7 @@ append_latency(GString *text, const RunRecord *records, guint n_records, const c
                          best_time, worst_time, records[worst].name);
 }
 
-/* many_told: the runs that refuse many requests have been told of. */
+/* many_told: the runs that refuse many requests are already named. */
 static void
 append_words(GString *text, const RunRecord *records, guint n_records, gboolean many_told)
 {
@@ -221,7 +223,7 @@ append_words(GString *text, const RunRecord *records, guint n_records, gboolean 
   append_latency(text, records, n_records, "e2e_s.mean", "The mean time from arrival to finish");
 }
 
-/* What to do next: whether the policy is what costs, or the lack of memory itself. */
+/* Appends what limits: the policy, or the lack of memory itself. */
 static void
 append_advice(GString *text, const RunRecord *records, guint n_records)
 {
@@ -229,7 +231,8 @@ append_advice(GString *text, const RunRecord *records, guint n_records)
   const RunRecord *record = &records[MAX(best, 0)];
   const Summary *sum = &record->summary;
   double overhead = (double)overhead_spent_ps(record) / (double)MAX(sum->makespan_ps, 1);
-  /* Of the latency with this memory; below 0 it would grow. */
+  /* Shares of the latency and makespan that unlimited memory would save; negative: they would grow.
+   */
   double gain = 1 - 1 / record->latency_slowdown, sooner = 1 - 1 / record->slowdown;
   g_autofree char *latency = format_percent(fabs(gain));
   g_autofree char *makespan = format_percent(fabs(sooner));

@@ -19,7 +19,8 @@
   {                                                                                                \
     key, FIGURE_DOUBLE, AT(member), label, BETTER_LOW, .help = what, .heading = column             \
   }
-/* With a row for some of them in a comparison, and a column in a study's table. */
+/* Quantiles of a latency. Those with a label have a row in a comparison; the mean has a column in a
+ * study's table. */
 #define QUANTILES(key, what, member, mean_label, p50_label, p99_label, max_label, mean_heading,    \
                   p99_heading)                                                                     \
   QUANTILE(key ".mean", what ", mean", member.mean, mean_label, mean_heading),                     \
@@ -288,7 +289,7 @@ figure_host_share(const RunRecord *record)
                               : 0;
 }
 
-/* NAN, where there is none, is kept only by what can say so. */
+/* NAN (no value) is kept only in types that can hold it. */
 void
 figure_set_real(const Figure *figure, RunRecord *record, double value)
 {

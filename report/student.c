@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-/* Up to 30 from the usual tables, beyond by the expansion in 1 / df, which has all digits there. */
+/* Up to 30 from the usual tables, beyond by the expansion in 1 / df, which is exact to all the
+ * digits given there. */
 double
 student_t95(guint df)
 {

@@ -39,7 +39,7 @@ summary_set_nested(json_t *root, const char *key, json_t *value)
   }
 }
 
-/* Whose it is, and its share of the busy time. */
+/* Whose host time it is, and its share of the busy time. */
 static json_t *
 host_time_to_json(const json_t *host, const RunRecord *record)
 {

@@ -1,4 +1,4 @@
-/* Of a run's summary: what the overflow of its memory did, by pool and by copy. */
+/* The part of a run's summary on overflow: by policy, by pool, by copy. */
 #include "text.h"
 
 #include "report/text/format.h"
@@ -32,7 +32,7 @@ add_overhead(Table *table, const char *label, guint64 count, const char *what, g
   table_add(table, priced ? "of the busy time" : "");
 }
 
-/* Beside the steps, which they do not lengthen. */
+/* Copies beside the steps, which do not lengthen them. */
 static void
 add_blocks(Table *table, const char *label, guint64 blocks)
 {

@@ -44,7 +44,7 @@ config_count(const RunRecord *record, const char *key)
   return json_is_integer(value) ? format_count((guint64)json_integer_value(value)) : NULL;
 }
 
-/* What was not typed and decides a schedule: each value, and where it is from. */
+/* The defaults that decide a schedule: each value, and its origin. */
 static void
 append_defaults(GString *text, const RunRecord *record)
 {
@@ -82,7 +82,7 @@ append_defaults(GString *text, const RunRecord *record)
   table_append(table, "  ", text);
 }
 
-/* What is taken to be so of the model. */
+/* The assumptions about the model. */
 static void
 append_assumptions(GString *text, const RunRecord *record)
 {
@@ -234,7 +234,8 @@ append_latency(GString *text, const RunRecord *record)
     const Quantiles *q = figure_quantiles(&latencies[i], record);
     const double values_s[] = {q->mean, q->p50, q->p90, q->p95, q->p99, q->max};
     const DurationUnit *unit = format_duration_unit(q->max);
-    /* No queueing at all is a time; otherwise none means that nothing was measured. */
+    /* A queue time of 0 is a value where there were requests; any other 0 means that nothing was
+     * measured. */
     gboolean measured = q->max > 0 || (q == &sum->queue_s && sum->ttft_s.max > 0);
     table_take(table, g_strconcat("  ", latencies[i].label, NULL));
     for (guint k = 0; k < G_N_ELEMENTS(values_s); k++)

@@ -26,7 +26,7 @@ typedef struct {
 
 enum { ALONE_TOKENS = 16384 };
 
-/* A prompt's chunk alone, nothing before it: what most prefills are. */
+/* A chunk alone in a step, with no tokens cached before it, as most prefills are. */
 typedef struct {
   double ps; /* NAN: not asked yet */
   gboolean inside;
@@ -34,7 +34,8 @@ typedef struct {
 
 struct AttentionFit {
   Table *all;
-  Table mixed; /* of all, the chunk lengths that were measured together with decodes; borrows */
+  Table mixed; /* the part of `all` whose chunk lengths were measured together with decodes; borrows
+                */
   gboolean has_mixed;
   double window;   /* 0: the whole context is seen */
   double least_ps; /* the shortest time: what a kernel takes whatever its size */
@@ -58,9 +59,9 @@ is_same_point(const Row *a, const Row *b)
   return memcmp(a->x, b->x, sizeof a->x) == 0;
 }
 
-/* A window cuts several contexts to one point: of those sorted rows the middle one is kept, among
- * contexts longer than the window, as some kernels take another path where it is just full. Returns
- * how many rows are left. */
+/* With a window several contexts become one point. Of those sorted rows the middle one is kept,
+ * among contexts longer than the window, as some kernels take another path where it is just full.
+ * Returns how many rows are left. */
 static guint
 keep_one_a_point(Row *rows, guint n)
 {
@@ -166,7 +167,8 @@ row_of(const ProfileSample *sample, gint64 window)
   };
 }
 
-/* Between chunk lengths of which one was measured alone, the decodes would be lost. */
+/* Only chunk lengths that were measured with decodes: interpolation with one that was measured
+ * alone would lose the decodes. */
 static Table
 mixed_part(const Table *all)
 {
@@ -236,7 +238,7 @@ attention_fit_pairs(const AttentionFit *fit, double n, double c)
   return growing * c + growing * (growing + 1) / 2 + (n - growing) * fit->window;
 }
 
-/* What time is linear in, at each level: pairs of tokens for a chunk's length. */
+/* The coordinate in which time is linear at each level: pairs of tokens for a chunk's length. */
 static double
 coordinate(const AttentionFit *fit, guint level, double x, const double *at)
 {
@@ -264,7 +266,8 @@ table_at(const AttentionFit *fit, const Table *table, guint level, const double 
   return MAX(low + (high - low) * (x - x1) / (x2 - x1), MIN(low, high) * 0.25);
 }
 
-/* The part of the table with or without a prefill, so that no time is read between the two. */
+/* The time from the part of the table with prefills, or without: none is interpolated between the
+ * two. */
 static double
 part_at(const AttentionFit *fit, gboolean prefill, const double *at, gboolean *inside)
 {

@@ -8,7 +8,7 @@ enum {
   ROWS = 4096, /* decode batches that are remembered */
 };
 
-/* Attention of all layers for a decode batch of one size, over what it sees of its contexts. */
+/* Attention of all layers for a decode batch of one size, over the tokens that its contexts see. */
 typedef struct {
   guint n;
   gint64 *context; /* totals: nodes of the affine pieces */
@@ -92,7 +92,7 @@ skew_tokens(const AttentionPart *self, const CostShape *shape)
              : 0;
 }
 
-/* What the decodes see, and how many of them see one more in the next step. */
+/* The tokens that the decodes see. *growing: how many decodes see one more in the next step. */
 static gint64
 seen_tokens(const AttentionPart *self, const CostShape *shape, guint32 *growing)
 {
@@ -152,7 +152,7 @@ decodes_only(AttentionPart *self, const CostShape *shape, guint32 repeat, CostPi
   }
 }
 
-/* All chunks as the one with as many tokens and, as far as a window lets it, as many pairs. */
+/* All chunks as one with as many tokens and, as far as a window allows, as many pairs. */
 static AttentionPoint
 equivalent_chunk(const AttentionPart *self, const CostShape *shape)
 {

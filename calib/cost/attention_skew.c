@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-#define FULL_SHARE 0.8 /* of the blocks that a kernel wants at least */
+#define FULL_SHARE 0.8 /* of the blocks that it wants; with fewer a kernel splits */
 
 enum {
-  BLOCKS_WANTED = 2,      /* a multiprocessor */
+  BLOCKS_WANTED = 2,      /* thread blocks a multiprocessor */
   SAMPLE_NEW = 0,         /* fields of OP_ATTENTION_SKEW */
   SAMPLE_DECODES = 2,     /* all of them */
   SAMPLE_BIG_DECODES = 3, /* of them the long ones */
@@ -50,8 +50,9 @@ tokens_each(const AttentionSkew *skew, const ProfileSample *sample)
          skew->multiprocessors;
 }
 
-/* Both in tokens that one multiprocessor reads: when the short contexts have ended, and what is
- * left of a long one then. Long ones come last in a sample: they start with the last wave. */
+/* *others: the tokens that a multiprocessor has read when the short contexts have ended; *left:
+ * those that are left of a long one then. Long ones come last in a sample, so they start with the
+ * last wave. */
 static void
 find_tail(const AttentionSkew *skew, const ProfileSample *sample, double *others, double *left)
 {
@@ -140,7 +141,7 @@ attention_skew_free(AttentionSkew *skew)
   g_free(skew);
 }
 
-/* What is expected to be left of a context when the others have ended. */
+/* The expected tokens left of a context when the others have ended. */
 static double
 left_of(double longest, double mean, double waves)
 {

@@ -1,6 +1,6 @@
-/* A coarse walk finds intervals whose ends disagree, bisection the block where it turns. The steps
- * of the walk grow by an eighth, closer than any two crossings of a straight and a convex curve
- * that matter. Called by the verb crossover. */
+/* A coarse walk finds intervals whose ends disagree, bisection the block count where the decision
+ * changes. The steps of the walk grow by an eighth: finer than the distance of any two crossings of
+ * a straight and a convex curve that matter. Called by the verb crossover. */
 #include "crossover.h"
 
 CrossoverCost

@@ -58,7 +58,7 @@ dtype_of_attention(const Model *model)
   return is_half ? "float16" : "bfloat16";
 }
 
-/* What has the same width and rate; NULL where nothing has. */
+/* The dtype of the same width and rate; NULL: there is none. */
 static const char *
 stand_in(const char *dtype)
 {

@@ -14,7 +14,8 @@ typedef struct {
   GemmSeries series[GEMM_SERIES];
 } Product;
 
-/* What a block of threads makes of a product; 0 rows: time goes by n itself. */
+/* The tile of the result that a thread block computes; rows 0: none, time is interpolated by n
+ * itself. */
 typedef struct {
   guint32 rows, columns;
 } Tile;
@@ -29,7 +30,7 @@ struct GemmFit {
   GArray *n, *k;    /* of guint64, ascending: where products are, and between which */
   guint *at;        /* [n][k]: an index into products, or NONE */
   Tile tiles[OCTAVES];
-  gboolean by_alignment; /* m goes by GEMM_ALIGNED and GEMM_OTHERS, not by GEMM_EVERY */
+  gboolean by_alignment; /* by GEMM_ALIGNED and GEMM_OTHERS, not by GEMM_EVERY */
 };
 
 enum { NONE = G_MAXUINT };
@@ -66,7 +67,7 @@ add_product(GemmFit *fit, const GemmTiming *timings, guint count)
   g_array_append_val(fit->products, product);
 }
 
-/* Whether points that are held out are clearly better predicted from those of their alignment. */
+/* Whether held-out points are clearly better predicted from the points of their alignment. */
 static gboolean
 held_out_show_alignment(const GemmFit *fit)
 {
@@ -160,7 +161,7 @@ product_at(const GemmFit *fit, guint i, guint j)
   return at != NONE ? &g_array_index(fit->products, Product, at) : NULL;
 }
 
-/* The places around x: both the same where it is there. FALSE: it is not between two. */
+/* The indices around x, equal where x is a value. FALSE: outside, or between two too far apart. */
 static gboolean
 find_bounds(const GArray *values, guint64 x, guint *low, guint *high)
 {
@@ -190,8 +191,8 @@ octave_of(guint64 m)
   return MIN(g_bit_nth_msf(m, -1), OCTAVES - 1);
 }
 
-/* What time goes by, by the outputs of m rows: how often the device's multiprocessors are filled
- * with tiles. */
+/* The coordinate that time is interpolated by for the outputs of m rows: how often the device's
+ * multiprocessors are filled with tiles. */
 static double
 along_outputs(const GemmFit *fit, const Tile *tile, guint64 m, guint64 n)
 {
@@ -215,8 +216,7 @@ share_of_way(const GemmFit *fit, const Tile *tile, guint64 m, guint64 low, guint
   return (along_outputs(fit, tile, m, x) - from) / (to - from);
 }
 
-/* Of a measured n (or between two): of a measured k, or between two. NAN where a pair is missing.
- */
+/* The time at a measured n, at a measured k or between two. NAN where a pair is missing. */
 static double
 time_at_outputs(const GemmFit *fit, guint64 m, guint i, const guint *j, double along_k,
                 gboolean *inside)
@@ -234,8 +234,7 @@ time_at_outputs(const GemmFit *fit, guint64 m, guint i, const guint *j, double a
   return j[0] == j[1] ? times[0] : (1 - along_k) * times[0] + along_k * times[1];
 }
 
-/* Between four measured pairs (or two, or one), whose times go by the tiles of n and by k; NAN: it
- * is not. */
+/* The time between four measured pairs (or two, or one), by the tiles of n and by k; NAN: not. */
 static double
 time_between(const GemmFit *fit, guint64 m, guint64 n, guint64 k, gboolean *inside)
 {
@@ -260,7 +259,8 @@ static const Tile tiles[] = {{0, 0}, {64, 128}, {64, 256}, {128, 128}, {128, 256
 
 typedef double TileErrors[G_N_ELEMENTS(tiles)];
 
-/* Adds, for each tile, the error at one pair, held out, of what those beside it in n say. */
+/* Adds, for each tile, the error at one held-out pair of an interpolation between its neighbours in
+ * n. */
 static void
 add_errors(const GemmFit *fit, const Product *const *products, guint64 m, TileErrors errors)
 {
@@ -276,7 +276,7 @@ add_errors(const GemmFit *fit, const Product *const *products, guint64 m, TileEr
   }
 }
 
-/* The same over all pairs with neighbours in n, by octaves of m. */
+/* Sums those errors over all pairs with neighbours in n, by octaves of m. */
 static void
 sum_errors(const GemmFit *fit, TileErrors *errors)
 {
@@ -294,8 +294,8 @@ sum_errors(const GemmFit *fit, TileErrors *errors)
     }
 }
 
-/* For each octave of m the tile that predicts best pairs that are held out, if it is clearly better
- * than going by n. */
+/* Chooses, for each octave of m, the tile with the least error at held-out pairs, if it is clearly
+ * better than n itself. */
 static void
 find_tiles(GemmFit *fit)
 {
@@ -404,7 +404,8 @@ free_fit(gpointer fit)
   gemm_fit_free(fit);
 }
 
-/* All that a fit depends on beside the samples: the dtype, and the device's numbers. */
+/* The key of a fit in the profile: all that it depends on beside the samples, the dtype and the
+ * device's numbers. */
 static char *
 name_of(const Device *device, const char *dtype)
 {

@@ -6,7 +6,7 @@
 /* Kernels of many rows have tiles of so many rows and multiples of them. */
 enum { LEAST_LARGE_TILE = 64 };
 
-/* What a row beyond a multiple of four must cost at least to be told from noise. */
+/* How many times as long m not a multiple of four must take at least, to be told from noise. */
 #define LEAST_ALIGNMENT 1.03
 
 /* The sum of relative errors at inner points when each is left out. */

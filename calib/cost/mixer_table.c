@@ -24,7 +24,7 @@ block_variant(const Model *model, const Layer *layer)
   return NULL;
 }
 
-/* With the dtype that serves; takes the variant. */
+/* Whether the profile has the variant in a dtype that serves. Takes the variant. */
 static gboolean
 try_variant(const Profile *profile, const Model *model, char *variant, MixerTable *table)
 {
@@ -38,7 +38,7 @@ try_variant(const Profile *profile, const Model *model, char *variant, MixerTabl
   return table->key.dtype != NULL && attention_key_is_there(profile, &table->key);
 }
 
-/* Kernels where there are some, else the block with its products. */
+/* Prefers the kernels of attention; else the block with its products. */
 static gboolean
 find_latent(const Profile *profile, const Model *model, const Layer *layer, guint32 tp,
             MixerTable *table)

@@ -37,7 +37,8 @@ experts_matrix(const Layer *layer)
   return NULL;
 }
 
-/* Of the layer's experts, dealt out so, however those that are shared are split. */
+/* Whether a sample is of the layer's experts, under that expert parallelism, however the experts
+ * are split. */
 static gboolean
 is_for(const ProfileSample *sample, const Model *model, const Layer *layer,
        const ExpertSplit *split)
@@ -75,7 +76,7 @@ has_table(const Profile *profile, const Model *model, const Layer *layer, const 
   return best > 0;
 }
 
-/* The table that serves: of draws as they were observed, if there is one. */
+/* The table that serves: one of observed choices of experts first. */
 static gboolean
 find_table(const Profile *profile, const Model *model, const Layer *layer, const ExpertSplit *split,
            Table *table)
@@ -140,8 +141,8 @@ timings_of(const Profile *profile, const Model *model, const Layer *layer, const
   return timings;
 }
 
-/* Of timings of as many tokens, that at the experts which they are expected to touch; where draws
- * are the table's there is one. */
+/* The time at the number of experts that the tokens are expected to touch, of timings of as many
+ * tokens; where the table itself draws the experts there is one timing. */
 static double
 time_at_touched(const MoeFit *fit, const Timing *timings, guint n)
 {
@@ -163,7 +164,8 @@ time_at_touched(const MoeFit *fit, const Timing *timings, guint n)
   return curve_at(curve, touched, &inside);
 }
 
-/* Of a batch of so many tokens in all engines together; `parts` devices share each expert. */
+/* The roofline's time for a batch of that many tokens of all engines; `parts` devices share each
+ * expert. */
 static double
 roofline_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, guint32 parts)
 {

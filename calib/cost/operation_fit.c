@@ -9,7 +9,7 @@ struct OperationCurve {
   Curve *curve;
 };
 
-/* Fields 0 and 1 are coordinates; `rest` are those behind them, NULL: whatever they are. */
+/* Whether the fields behind 0 and 1, the coordinates, equal `rest` (NULL: any). */
 static gboolean
 is_of_rest(const ProfileSample *sample, const gint64 *rest)
 {
@@ -206,7 +206,7 @@ operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *in
   double low = operation_curve_ps(g_ptr_array_index(sheet->curves, i), x, &first);
   double high = operation_curve_ps(g_ptr_array_index(sheet->curves, j), x, &second);
 
-  if (y <= nodes[i] || y == nodes[j]) { /* one curve says it all */
+  if (y <= nodes[i] || y == nodes[j]) { /* on a curve, or outside of them */
     *inside = !sheet->derived && (y == nodes[j] ? second : first && y == nodes[i]);
     return y == nodes[j] ? high : low;
   }

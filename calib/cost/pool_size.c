@@ -1,5 +1,5 @@
-/* Pool sizes; called by the command line before a run. The block count decides more of a result
- * than any cost does, so runs report what it was made of. */
+/* Pool sizes; called by the command line before a run. The number of blocks decides more of a
+ * result than any cost, so each run reports how it was computed. */
 #include "pool_size.h"
 
 #include "sim/kv_groups.h"

@@ -171,7 +171,7 @@ states_step(const MixerPart *part, const CostShape *shape, guint32 repeat, CostP
   piece->steps = repeat;
 }
 
-/* What is measured or scaled of a sum's growth is so of all that grows. */
+/* Adds a part's cost, and counts the parts whose growth is modelled or scaled. */
 static void
 add_part(CostPiece *sum, const CostPiece *part, guint *modelled, guint *scaled)
 {

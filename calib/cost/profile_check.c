@@ -33,7 +33,7 @@ typedef struct {
   ProfileCheckResult now;
 } Check;
 
-/* The bits of the index spread, so that a fold is no line of the grid. */
+/* Spreads the bits of the index, so that a fold is no row of the grid. */
 static guint
 fold_of(const Group *group, const ProfileSample *sample)
 {
@@ -147,7 +147,7 @@ check_gemm(Check *check, Group *group, const ProfileSample *samples, guint n, co
   }
 }
 
-/* All samples of one n are of one fold, or all of one k: in the even folds, or in the odd ones. */
+/* The samples that a fold leaves out: all of some n (even folds), or of some k (odd ones). */
 static gboolean
 not_of_other_shapes(const ProfileSample *sample, gpointer user_data)
 {

@@ -137,8 +137,8 @@ profile_cost_contention(const CostModel *base, CopyDirection direction, gboolean
   return measured;
 }
 
-/* Copies were timed in a stream that waited for all of them to be handed over. Where pieces are so
- * small that handing over takes longer than copying, the host is what they wait for. */
+/* Copies were timed in a stream that waited until all were enqueued. Where pieces are so small that
+ * enqueueing takes longer than copying, the host's time counts. */
 static double
 pieces_ps(const ProfileCost *self, CopyDirection direction, double pieces)
 {
@@ -159,11 +159,10 @@ profile_cost_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 
   if (self->copies[direction] == NULL)
     return cost_model_copy_ps(self->roofline, direction, blocks);
-  return profile_round_ps(
-      pieces_ps(self, direction, (double)self->copy_pieces_per_block * blocks));
+  return profile_round_ps(pieces_ps(self, direction, (double)self->copy_pieces_per_block * blocks));
 }
 
-/* No less than its share of them all: a curve that was measured may bend the other way. */
+/* No less than its share of all layers' time, as a measured curve may be concave. */
 double
 profile_cost_layer_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 {
@@ -268,7 +267,8 @@ shape_tokens(const CostShape *shape)
   return tokens;
 }
 
-/* Adds to a component, or takes from it what it has; what could not be taken. */
+/* Adds to a component; if ps is negative takes from it, down to 0. Returns what could not be taken.
+ */
 static gint64
 add_residual(CostPiece *piece, CostComponent component, gint64 ps, gboolean measured)
 {
@@ -280,9 +280,10 @@ add_residual(CostPiece *piece, CostComponent component, gint64 ps, gboolean meas
   return ps - now_ps;
 }
 
-/* The device waits between the small operations. A step that takes less than its parts, because
- * what they share stays in the caches, takes that from them, then from the products. It depends on
- * the batch alone, so that growth_ps stays what it is. */
+/* What a whole step takes beyond its operations is time between the small operations. Where a step
+ * takes less than their sum, because data stays in the caches, the difference is taken from the
+ * small operations, then from the products. It depends on the batch alone, so growth_ps stays as it
+ * is. */
 static void
 set_residual(const ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {

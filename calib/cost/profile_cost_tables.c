@@ -84,7 +84,7 @@ fit_head(ProfileCost *self, const Profile *profile, const RooflineConfig *config
     self->head = self->own_head = gemm_fit_of(profile, config->device, dtype);
 }
 
-/* Profiles of before, and imports, have the time of sampling only. */
+/* Imported profiles, and those of older programs, have the time of sampling only. */
 static OperationCurve *
 sampling_new(const Profile *profile, const RooflineConfig *config, const char *dtype)
 {
@@ -98,8 +98,8 @@ sampling_new(const Profile *profile, const RooflineConfig *config, const char *d
                         : operation_curve_new(profile, OP_SAMPLING, "", dtype, 0, 1, vocab);
 }
 
-/* Of measured ones: what an import took over from a device's file is the roofline's, which knows
- * what of it is beside the device. */
+/* Only of measured samples: for those that an import took from a device's file the roofline serves,
+ * which knows how much of the time is beside the device. */
 static OperationSheet *
 host_new(const Profile *profile, const char *variant)
 {
@@ -181,7 +181,7 @@ profile_cost_bare(const Profile *profile, const RooflineConfig *config, GError *
   return self;
 }
 
-/* What a step's kernels take by the tables: of one step, whose residual is being found. */
+/* The time of a step's kernels by the tables, of a step whose residual is to be found. */
 static double
 sum_kernels(gpointer data, const CostShape *shape)
 {
@@ -196,8 +196,8 @@ sum_kernels(gpointer data, const CostShape *shape)
   return ps;
 }
 
-/* Of the tables without what-if scales, which those that scale them share: a step's gaps are what
- * they were. Measured on one device, with weights and KV of the same width. */
+/* Finds the residuals by the tables without what-if scales; the scaled tables share them. Steps
+ * were measured on one device, with weights and KV of the same width. */
 static void
 find_residuals(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 {

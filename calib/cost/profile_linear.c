@@ -4,7 +4,7 @@
 #include "gemm_fit.h"
 #include "moe_fit.h"
 
-/* One product of a kind of layer, that is there once. */
+/* One product of a layer; it occurs once in it. */
 typedef struct {
   guint64 n, k;
   gboolean shared; /* of the experts that every token passes */
@@ -125,7 +125,7 @@ add_time(ProfileTime *sum, double ps, gboolean is_served, gboolean measured)
   sum->scaled_ps += is_served && !measured ? ps : 0;
 }
 
-/* The layer's routed experts, and the shared ones that take so long alone. */
+/* Adds the layer's routed experts, and the shared ones where their kernels run alone. */
 static void
 add_experts(const ProfileLinear *self, const LinearKind *kind, guint64 tokens,
             const ProfileTime *shared, ProfileTime *sum)

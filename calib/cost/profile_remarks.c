@@ -65,7 +65,7 @@ add_stand_ins(GPtrArray *remarks, const Profile *profile, const Asked *asked, gu
   }
 }
 
-/* What a layer's mixer is called where no table is of it; NULL for none. */
+/* A name for a layer's mixer in a message about missing tables; NULL for none. */
 static char *
 mixer_words(const Mixer *mixer)
 {
@@ -116,7 +116,7 @@ add_missing_layers(GPtrArray *remarks, const Profile *profile, const Model *mode
                                              names->str));
 }
 
-/* How tokens are taken to be drawn among measured experts: an assumption. */
+/* Adds how tokens choose experts in the table that serves, which is an assumption. */
 static void
 add_draws(GPtrArray *remarks, const Profile *profile, const Model *model, const ExpertSplit *split)
 {

@@ -217,7 +217,7 @@ roofline_wait_for_host(const CostModel *base, const CostShape *shape, CostPiece 
   wait_for_host((const Roofline *)base, shape, piece);
 }
 
-/* What of a step is not asked for: components, as bits, and the waits for the host. */
+/* Parts of a step to leave out: components, as bits, and the waits for the host. */
 enum { WITHOUT_WAITS = 1 << COST_COMPONENTS };
 
 static void
@@ -272,8 +272,9 @@ roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece
   find_step((Roofline *)base, shape, repeat, 0, piece);
 }
 
-/* What is not a product rises term by term. Products are looked at, each size once: a tile more can
- * be of a kind that is faster. In chunks of the context attention begins anew. */
+/* Whether a step of one more token never takes less. What is not a product rises term by term;
+ * products are tried at each size, since one more tile can be of a faster kind. Where the context
+ * is cut into chunks attention starts anew, so it does not rise. */
 static gboolean
 roofline_rises(CostModel *base, guint64 tokens)
 {

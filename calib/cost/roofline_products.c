@@ -2,8 +2,8 @@
 #include "experts.h"
 #include "roofline_work.h"
 
-/* What multiplies weights of a format: the rate it reaches, its time whatever the size, and that of
- * a block of threads for an input, which walks over all k of them. */
+/* How weights of a format are multiplied: the rate that is reached, the fixed time, and the time of
+ * a thread block for each step along k. */
 typedef struct {
   double flops, fixed_ps, walk_ps;
 } Multiplier;
@@ -45,9 +45,9 @@ experts_share(const Device *device, const Product *product)
               : 1);
 }
 
-/* By `m` rows; of experts, all rows of all of them, and `reads` of them are read. An expert has few
- * rows, so its product reaches less of the rate, and what one reads is only in part hidden by what
- * another computes. */
+/* The time for m rows. Of experts m counts the rows of all, and `reads` of them are read: an expert
+ * has few rows, so its product reaches less of the rate, and reading one is only partly hidden by
+ * computing another. */
 double
 roofline_product_ps(const Device *device, const WhatIf *what_if, double m, const Product *product,
                     double reads)
@@ -78,8 +78,8 @@ roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64
   return roofline_round_ps(roofline_product_ps(device, what_if, (double)m, &product, 1));
 }
 
-/* An expert layer's product of a step of so many tokens in each engine; `shared` experts more are
- * in it, that all tokens pass. */
+/* An expert layer's product in a step of that many tokens in each engine; with `shared` more
+ * experts that all tokens pass. */
 static double
 expert_ps(const Device *device, const WhatIf *what_if, const Product *product,
           const ExpertSplit *split, double tokens, guint shared)

@@ -58,7 +58,7 @@ set_products(Roofline *self, const Model *model, guint32 tp)
       (Product){(model->vocab + tp - 1) / tp, model->hidden, 1, 1, 1, FALSE, model->head_format};
 }
 
-/* What lies between a layer's products, in elements a token, and its kernels: two norms with the
+/* The elements that one token moves between a layer's products, and *kernels: two norms with the
  * residual's addition, rotary embedding, the KV write, the activation; with experts their routing
  * and the weighted sum; a recurrent layer's convolution, gate and norm. */
 static double
@@ -183,7 +183,7 @@ set_exchange(Roofline *self, const Model *model, guint32 stages)
   self->exchange_fixed_ps += roofline_round_ps(collectives * device->allreduce_latency_ps);
 }
 
-/* Those whose mixer is launched by itself where graphs are captured in pieces. */
+/* The layers whose mixer is launched by itself where graphs are captured in pieces. */
 static double
 mixing_layers(const Model *model)
 {

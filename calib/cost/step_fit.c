@@ -9,7 +9,7 @@ enum { TERMS = 3, ROUNDS = 20 };
 #define NONE ((gsize)-2)
 #define AT(field) offsetof(StepCounts, field)
 
-/* What each component depends on. */
+/* The terms of each component. */
 static const gsize terms[COST_COMPONENTS][TERMS] = {
     [COST_LINEAR] = {ALWAYS, AT(tokens), NONE},
     [COST_ATTENTION] = {AT(tokens), AT(pairs), AT(contexts)},

@@ -80,7 +80,7 @@ device_free(Device *device)
   g_free(device);
 }
 
-/* What is taken of a figure that is not given. */
+/* Sets the figures that the file does not give. */
 static gboolean
 fill_in(Device *device, const char *path, GError **error)
 {

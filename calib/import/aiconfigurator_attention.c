@@ -81,7 +81,7 @@ widths_of(const char *architecture)
   return NULL;
 }
 
-/* What a row is: "" the kernels of attention alone, or the whole block. */
+/* The variant of a row: "" for the kernels of attention alone, else that of the whole block. */
 static char *
 mla_variant(CsvTable *table, const LatentWidths *widths)
 {

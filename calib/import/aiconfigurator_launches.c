@@ -1,9 +1,8 @@
 /* Times that are the host's. A small kernel takes some 5 us on any card. Where every kernel of a
  * kind takes ten times that or more, each was launched and timed by itself: vLLM 0.24's products of
- * fp8_block, whose collector has no graph (on a B200 149 us so and 12 in a graph:
+ * fp8_block, whose collector captures no graph (on a B200 149 us, and 12 in a graph:
  * ai-dynamo/aisimulate, pull request 219), and prompts' convolutions before layers with a state.
- * They are left out and told.
- */
+ * They are left out, and the note says so. */
 #include "aiconfigurator.h"
 
 enum { FLOOR_US = 50, SMALL_SAMPLES = 8, SMALL_TOKENS = 64, SMALL_WEIGHTS = 1 << 22 };

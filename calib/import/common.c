@@ -20,8 +20,8 @@ squeeze(const char *text)
 const char *
 import_guess_device(const char *gpu_name)
 {
-  /* The first whose two parts both occur. Cards made for one country with slower links (A800,
-   * H800) compute as those they are made from. */
+  /* The first device whose two parts both occur in the name. Cards made for one country with slower
+   * links (A800, H800) compute as those that they are made from. */
   static const struct {
     const char *part, *other, *device;
   } known[] = {

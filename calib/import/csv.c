@@ -1,4 +1,5 @@
-/* Imports a profile's own text form: what `spillway profile export` wrote, or a hand did. */
+/* Imports a profile's own text form: what `spillway profile export` wrote, or was written by hand.
+ */
 #include "common.h"
 
 #include "calib/store/sniff.h"

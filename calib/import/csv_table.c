@@ -1,6 +1,5 @@
-/* The whole file is in memory and cut in place: a cell is a pointer to text that ends in NUL, and
- * its place in the line is where it stands. Tables have a few megabytes.
- */
+/* The whole file is in memory and cut in place: a cell is a pointer to text that ends in NUL, so
+ * its position gives its column in the line. Tables have a few megabytes. */
 #include "csv_table.h"
 
 #include "files/input.h"
@@ -23,7 +22,7 @@ struct CsvTable {
 
 G_DEFINE_QUARK(spillway - csv - table - error - quark, csv_table_error)
 
-/* Keeps the first mistake. `at` is where in the line, NULL if it is not in a line. */
+/* Keeps the first error. `at` is its place in the line, NULL if it is not in a line. */
 static void G_GNUC_PRINTF(4, 0)
     fail(CsvTable *table, CsvTableError code, const char *at, const char *format, va_list args)
 {
@@ -245,7 +244,7 @@ csv_table_text(const CsvTable *table, int column)
   return table->cells->pdata[column];
 }
 
-/* Not a number if the column is missing: that mistake is kept already. */
+/* NAN if the column is missing: that error is kept already. */
 static double
 read_number(CsvTable *table, int column, double min, double max, const char *expected)
 {

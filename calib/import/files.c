@@ -13,7 +13,7 @@ compare_paths(gconstpointer a, gconstpointer b)
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Adds the files of a folder that the hook takes, and of the folders in it as deep as asked. */
+/* Adds the files of a folder that `takes` accepts, and those of its subfolders, down to `depth`. */
 static gboolean
 add_files(GPtrArray *files, const char *path, gboolean (*takes)(const char *path), guint depth,
           GError **error)
@@ -94,7 +94,7 @@ import_files_sniff(const ImportFiles *kind, const char *path)
   return files != NULL && files->len > 0;
 }
 
-/* The devices of a folder's files are one, unless the profile says which is meant. */
+/* Checks that the files of a folder are of one device, unless the profile says which is meant. */
 static gboolean
 check_devices(const char *path, GPtrArray *gpus, GError **error)
 {

@@ -1,6 +1,5 @@
-/* The table of importers, and what is done around each: choosing one, undoing a failed one, and
- * making one sample of rows that measure the same.
- */
+/* The table of importers, and what is common to all: choosing one, undoing a failed import, and
+ * making one sample of rows that measure the same. */
 #include "common.h"
 
 #include <string.h>

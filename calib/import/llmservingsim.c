@@ -51,7 +51,7 @@ need_meta(const char *const *lines, const char *path, const char *key, GError **
   return value;
 }
 
-/* All of the origin but its source, which each table sets. */
+/* Fills in the origin but for its source, which each table sets. */
 static void
 read_origin(LlmServingSim *reader, const char *const *lines)
 {

@@ -46,7 +46,7 @@ count_kernels(const ProfileSample *samples, guint n)
   return counts;
 }
 
-/* Keeps, of n samples of one key, those of one kernel; how many remain. */
+/* Keeps, of n samples of one key, those of one kernel. Returns how many are left. */
 static guint
 keep_one_kernel(const ProfileSample *samples, guint32 *indices, guint n, GHashTable *counts,
                 const char **dropped)

@@ -14,7 +14,7 @@ device_of(const ProfileOrigin *origin)
   return device != NULL ? device : origin->measured_device;
 }
 
-/* What differs between two origins, where both say; NULL: nothing. */
+/* The field in which two origins differ, where both have it; NULL: none. */
 static const char *
 difference(const ProfileOrigin *a, const ProfileOrigin *b, const char **found,
            const char **expected)
@@ -46,7 +46,7 @@ group_name(const ProfileSample *sample)
   return g_strjoin(" ", operations[sample->operation].name, sample->dtype, sample->variant, NULL);
 }
 
-/* The first origin that each operation, variant and dtype is from. */
+/* Checks a sample's origin against the first one of its operation, variant and dtype. */
 static gboolean
 check_sample(const Profile *profile, const ProfileSample *sample, GHashTable *firsts,
              const char *path, GError **error)

@@ -12,7 +12,7 @@ G_DEFINE_QUARK(spillway - startup - log - error, startup_log_error)
 #define NUMBER "(-?[0-9][0-9.,]*) ?"
 #define MAX_LOG_BYTES (256u << 20)
 
-/* GiB or tokens: more than any server has, so a damaged number says nothing. */
+/* GiB or tokens: more than any server has, so such a number is damaged */
 #define MOST_OF_ANYTHING 1e15
 
 enum { MOST_NUMBERS = 4 };
@@ -23,7 +23,7 @@ typedef struct {
   gsize fields[MOST_NUMBERS];
 } Line;
 
-/* Those that say it most exactly first. */
+/* The most exact lines come first. */
 static const Line lines[] = {
     {"Free memory on device \\([-0-9.]+/" NUMBER "GiB\\)", 1, {AT(total)}},
     {"Desired GPU memory utilization is \\(" NUMBER ", " NUMBER "GiB\\)",
@@ -105,7 +105,8 @@ read_version(const char *text, gsize n_bytes, StartupLog *log)
     log->version = g_match_info_fetch(match, 1);
 }
 
-/* Of the arguments that are not the default, and of the engine's configuration. */
+/* Looks at the arguments that are not the default, and at the engine's configuration. -1: the log
+ * has neither. */
 static int
 read_prefix_caching(const char *text, gsize n_bytes)
 {

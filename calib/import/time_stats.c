@@ -1,4 +1,5 @@
-/* What tables of Vidur's family have in common: statistics of timings, and names of files. */
+/* What the tables of Vidur and Frontier have in common: statistics of timings, and names of files.
+ */
 #include "time_stats.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Files that hold a table in a form that is not read, and what makes one of it that is. */
+/* Files that hold a table in a form that is not read, and how to make one of it that is. */
 #include "common.h"
 
 #include <stdio.h>

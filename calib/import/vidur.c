@@ -128,7 +128,7 @@ read_layers(Profile *profile, CsvTable *table, guint16 origin, GError **error)
   return csv_table_finish(table, error);
 }
 
-/* The host's part of a step is what Vidur adds to a step's kernels; each by its median,
+/* The host's time of a step: all that Vidur adds to a step's kernels, each by its median;
  * ray_comm_time by its mean, which is all there is. */
 static gboolean
 read_host(Profile *profile, CsvTable *table, guint16 origin, GError **error)

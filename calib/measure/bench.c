@@ -1,4 +1,4 @@
-/* Calls through a device's class, and what of its answers is believed. */
+/* Calls of the functions of a device's class, and checks of their results. */
 #include "bench.h"
 
 #include <math.h>

@@ -46,7 +46,7 @@ typedef struct {
   CalibrationGroup *group;
 } Task;
 
-/* A group that is whole is kept aside until all of it is there. */
+/* A group that must be complete is kept aside until all of it is measured. */
 static gboolean
 measure_group(Calibration *self, const Task *task, GRand *random, GError **error)
 {
@@ -165,7 +165,7 @@ median_of(GArray *errors)
   return errors->len > 0 ? g_array_index(errors, double, errors->len / 2) : 0;
 }
 
-/* As good as asked for, on what the fits know and on what they do not. */
+/* Whether the error is on target at the samples that the fits use and at the held-out ones. */
 static gboolean
 is_good(const Calibration *self, const CalibrationFamily *family)
 {
@@ -231,8 +231,8 @@ look_into(Calibration *self, CalibrationFamily *family, CalibrationGap *gap, GRa
   return TRUE;
 }
 
-/* A family that is good enough, or has no gap left, is not asked again until it changes: it does
- * not. */
+/* Looks into the gap of most weight, until every family is good enough or has no gap left. One that
+ * is good enough does not change, and is not judged again. */
 static gboolean
 refine(Calibration *self, GRand *random, GError **error)
 {
@@ -303,7 +303,7 @@ report_errors(Calibration *self)
   }
 }
 
-/* Shapes that are measured in any case: each once, however many groups it is in. */
+/* Counts the shapes that are measured in any case: each once, however many groups it is in. */
 static void
 count_planned(Calibration *self)
 {
@@ -343,7 +343,7 @@ is_of_these_kernels(const Calibration *self, const ProfileSample *sample)
   return own == NULL || *kind == '\0' || g_str_equal(kind, own);
 }
 
-/* What an earlier start left, at the new one's beginning. */
+/* Opens the file and reads what an earlier start left in it. */
 static gboolean
 open_journal(Calibration *self, guint64 *seed, GError **error)
 {

@@ -181,13 +181,13 @@ calibration_family_predict_ns(const CalibrationFamily *family, const Device *dev
   case OP_SAMPLING:
     ps = predict_curve_ps(family, shape, &inside);
     break;
-  default: /* read as it stands, nothing in between */
+  default: /* not interpolated */
     break;
   }
   return inside ? ps / PS_PER_NS : 0;
 }
 
-/* Rows that are planned, ascending; of those without an outer field the one, 0. */
+/* The rows that are planned, ascending; without an outer field only row 0. */
 static GArray *
 planned_rows(const CalibrationFamily *family)
 {
@@ -219,7 +219,7 @@ insert_once(GArray *values, gint64 value)
     g_array_insert_val(values, at, value);
 }
 
-/* What is planned or measured in a row. */
+/* The points that are planned or measured in a row. */
 static GArray *
 row_values(const CalibrationFamily *family, gint64 row)
 {
@@ -264,7 +264,7 @@ calibration_family_row_between(const CalibrationFamily *family, gint64 low, gint
   return both;
 }
 
-/* Evenly over the octaves from low to high; where low is 0, from a little above it. */
+/* Draws uniformly over the octaves from low to high; where low is 0, from a little above it. */
 static gint64
 draw(GRand *random, gint64 low, gint64 high)
 {

@@ -1,4 +1,5 @@
-/* Gaps of a family: what lies between its samples, how far off the fit may be there, what next. */
+/* Gaps of a family: the ranges between its samples, the error to be expected in each, and where to
+ * measure next. */
 #include "family.h"
 
 #include <math.h>
@@ -6,9 +7,9 @@
 
 #include "calib/curve.h"
 
-/* Nothing is known of the gap. */
+/* The error of a gap of which nothing is known. */
 #define UNKNOWN_ERROR 1.0
-/* No less is believed of a gap that was not looked into: its ends do not show a step inside it. */
+/* The least error of a gap that was not looked into: its ends do not show a step inside it. */
 #define UNSEEN_ERROR 0.02
 /* A gap spans no fewer. */
 #define LEAST_OCTAVES 0.05
@@ -70,7 +71,7 @@ without(const CalibrationFamily *family, const ProfileSample *left_out, gboolean
   return rest;
 }
 
-/* Relative error of what the fit says without the sample; < 0: it says nothing. */
+/* The relative error of the fit made without the sample; < 0: that fit gives no value. */
 static double
 left_out_error(const CalibrationFamily *family, const Device *device, const ProfileSample *sample,
                gboolean row)
@@ -96,7 +97,7 @@ compare_nodes(gconstpointer a, gconstpointer b)
   return (p->at > q->at) - (p->at < q->at);
 }
 
-/* What was missing at one point spans both its gaps: of one gap it is half. */
+/* The error at a left-out point spans the gaps on both its sides: each gets half. */
 static void
 add_gaps(CalibrationFamily *family, const GArray *nodes, gboolean is_between_rows)
 {
@@ -132,7 +133,7 @@ find_inner_gaps(CalibrationFamily *family, const Device *device)
   add_gaps(family, nodes, FALSE);
 }
 
-/* The median error over a row, of what the other rows say. */
+/* The median error of a row's samples by a fit without that row. */
 static double
 row_error(const CalibrationFamily *family, const Device *device, gint64 row)
 {

@@ -1,4 +1,4 @@
-/* One point of a calibration: measured and kept, or remembered from an earlier start. */
+/* One point of a calibration: measured and kept, or found from an earlier start. */
 #include "internal.h"
 
 #define COMMIT_EVERY_US G_USEC_PER_SEC

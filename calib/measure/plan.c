@@ -13,7 +13,7 @@
 
 enum { MOST_ROWS = 16384, MOST_SEQUENCES = 1024 };
 
-/* Of the card's memory, for weights. */
+/* The share of the card's memory for weights. */
 #define WEIGHT_SHARE 0.85
 
 gboolean

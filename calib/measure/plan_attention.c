@@ -8,7 +8,7 @@
 
 enum { FIELD_NEW = 1, FIELD_CACHED, FIELD_DECODES, FIELD_CONTEXT };
 
-/* Of the card's free memory, for the KV of one timing. */
+/* The share of the card's free memory for the KV of one timing. */
 #define KV_SHARE 0.25
 enum { KV_BYTES = 2 };
 

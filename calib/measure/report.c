@@ -1,4 +1,4 @@
-/* What a calibration says of itself. */
+/* The report of a calibration. */
 #include "internal.h"
 
 CalibrationReport *

@@ -6,8 +6,8 @@
 
 #include <math.h>
 
-/* A product, a decode and a copy, each of a size that takes the card a while, and that no model
- * asks for. */
+/* A product, a decode and a copy, each large enough to keep the card busy for a while, and of a
+ * shape that no model asks for. */
 static const ProfileSample sentinels[] = {
     {.operation = OP_GEMM,
      .variant = "",
@@ -41,7 +41,7 @@ struct CalibrationWatch {
   gint64 next_us;
   guint16 origin;
   guint batches, marked;
-  guint32 told; /* throttling that was told of */
+  guint32 told; /* kinds of throttling that a note has named */
   gboolean told_others;
 };
 
@@ -79,7 +79,7 @@ static void G_GNUC_PRINTF(2, 3) tell(CalibrationWatch *watch, const char *format
   watch->note(watch->data, text);
 }
 
-/* One that fails in itself is left out from then on. */
+/* *ns: 0 where the sentinel cannot be measured here. FALSE: an error that ends the calibration. */
 static gboolean
 time_sentinel(CalibrationWatch *watch, guint i, double *ns, GError **error)
 {
@@ -176,7 +176,7 @@ calibration_watch_begin(CalibrationWatch *watch, GError **error)
   return TRUE;
 }
 
-/* Drift is told when it begins and when it has changed as much again. */
+/* Drift is reported when it is above the limit and has changed by as much since the last check. */
 static gboolean
 find_drift(CalibrationWatch *watch, GString *why, GError **error)
 {

@@ -1,8 +1,7 @@
-/* Profiles into SQLite: written to a file beside the target in one transaction, then renamed.
- *
- * Texts are columns of each sample, so that the file reads well in any SQLite program, and a view
- * an operation names its shape's fields. `meta` has the number of samples and the digest of all
- * values: a profile that was cut or changed is told from one that is whole. */
+/* Profiles into SQLite: written to a file beside the target in one transaction, then renamed. Texts
+ * are columns of each sample, so that the file reads well in any SQLite program; a view for each
+ * operation names the fields of its shape. `meta` has the number of samples and the digest of all
+ * values, which show a profile that was cut or changed. */
 #include "config.h"
 
 #include "database.h"

@@ -1,5 +1,5 @@
-/* Profiles from SQLite. What was written is what is read, or nothing: the number of samples and the
- * digest tell a file that was cut or changed. */
+/* Profiles from SQLite. A file whose number of samples or digest does not fit was cut or changed,
+ * and is refused. */
 #include "database.h"
 
 #include "db.h"
@@ -132,7 +132,7 @@ profile_db_read_samples(const ProfileDb *db, const char *select, Profile *profil
   return result == SQLITE_DONE || profile_db_fail_read(db, error);
 }
 
-/* The number of samples first: of what was cut it says more than a digest does. */
+/* Checks the number of samples first: of a file that was cut it says more than a digest does. */
 static gboolean
 check_whole(const ProfileDb *db, Profile *profile, GError **error)
 {

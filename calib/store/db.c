@@ -1,4 +1,4 @@
-/* Connections to a profile's database: what is refused, and how it is told. */
+/* Connections to a profile's database: what is refused, and the messages. */
 #include "config.h"
 
 #include "db.h"
@@ -119,7 +119,7 @@ check_format(const ProfileDb *db, GError **error)
   return FALSE;
 }
 
-/* TRUE if the tables are as this program makes them, so that what is read is theirs. */
+/* TRUE if the file's tables are defined as this program defines them. */
 static gboolean
 check_tables(const ProfileDb *db, GError **error)
 {

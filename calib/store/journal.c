@@ -23,7 +23,7 @@
 typedef struct {
   ProfileSample sample; /* first: the key */
   gboolean aside, is_new;
-  gboolean promoted; /* is in the file's aside, to be taken out */
+  gboolean promoted; /* is in the file's table `aside`, from which it must be removed */
 } Entry;
 
 struct ProfileJournal {
@@ -114,7 +114,7 @@ read_aside(ProfileJournal *journal, GError **error)
   return TRUE;
 }
 
-/* What an imported profile has not. */
+/* Reads the seed and the samples of an earlier start. An imported profile has no seed. */
 static gboolean
 resume(ProfileJournal *journal, const char *measured_device, guint64 *seed, GError **error)
 {

@@ -68,7 +68,7 @@ append_cell(GString *text, const char *value)
   g_string_append_c(text, '"');
 }
 
-/* The fewest digits that read back as the same number. */
+/* Appends the fewest digits that read back as the same number. */
 static void
 append_real(GString *text, double value)
 {
@@ -97,7 +97,8 @@ append_shape(GString *text, const ProfileSample *sample)
                            sample->shape[i]);
 }
 
-/* Empty: p10 and p90 that are the median, a count that is not known, measured, the first origin. */
+/* Cells are empty where p10 and p90 equal the median, a count is not known, or the sample is not
+ * derived. */
 static void
 append_sample(GString *text, const ProfileSample *sample)
 {

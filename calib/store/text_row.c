@@ -1,5 +1,5 @@
-/* The header and the rows of a profile's text. Columns may come in any order; what is not known is
- * an error, so that a slip of the pen is not a value left out. */
+/* The header and the rows of a profile's text. Columns may come in any order; an unknown one is an
+ * error, so that no misspelt value is lost. */
 #include "text_reader.h"
 
 #include <math.h>

@@ -15,7 +15,8 @@ struct Against {
   const Measured *measured;
   Lists lists[LATENCIES];
   guint64 requests, left_out;
-  gint64 first_measured_ps, first_simulated_ps; /* TTFT of the first to arrive; -1 */
+  gint64 first_measured_ps,
+      first_simulated_ps; /* TTFT of the request that arrives first; -1: none */
 };
 
 double

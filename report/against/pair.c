@@ -121,7 +121,8 @@ static void G_GNUC_PRINTF(2, 3) note(GPtrArray *notes, const char *format, ...)
   va_end(args);
 }
 
-/* Another load has other latencies: a forgotten --time-scale, say. */
+/* Notes that the arrivals differ: another load has other latencies (a forgotten --time-scale, say).
+ */
 static void
 note_arrivals(const Measured *measured, const Workload *workload, GPtrArray *notes)
 {

@@ -33,7 +33,7 @@ ps_since(double time_s, double base_s)
   return (gint64)llround((time_s - base_s) * (double)PS_PER_S);
 }
 
-/* The earliest of each clock, and whether the engine's is one of its own. */
+/* The earliest time on each clock; NAN: no row has that clock. */
 static MeasuredClocks
 find_bases(const MeasuredReader *reader)
 {

@@ -81,7 +81,7 @@ json_tokens(const MeasuredReader *reader, json_t *object, const char *key, guint
   return TRUE;
 }
 
-/* NAN where it may lack and does. */
+/* NAN where it may be missing, and is. */
 static gboolean
 json_time(const MeasuredReader *reader, json_t *object, const char *key, gboolean may_lack,
           double *time_s, GError **error)
@@ -366,7 +366,7 @@ read_row(MeasuredReader *reader, const GPtrArray *row, const guint *place, const
       !cell_time(reader, "first_token_s", cells[COLUMN_FIRST], TRUE, &clocks.first_s, error) ||
       !cell_time(reader, "finish_s", cells[COLUMN_FINISH], TRUE, &clocks.last_s, error))
     return FALSE;
-  /* What did not finish has times that say how far it came, and no latencies. */
+  /* times of an unfinished request say how far it came, and are no latencies */
   if (status != NULL && !g_str_equal(status, "finished"))
     clocks.first_s = clocks.last_s = NAN;
   /* As --requests wrote it. */

@@ -7,7 +7,8 @@
 #include "report/text/table.h"
 #include "report/text/json_values.h"
 
-/* A first request that is so many times as late, by so much at least, met a cold server. */
+/* A first request that takes this many times as long as simulated, and is later by this much, met a
+ * cold server. */
 #define COLD_FACTOR 2
 #define COLD_LEAST_S 0.1
 

@@ -132,7 +132,7 @@ append_choice(ResultsQuery *choice, GString *text)
     g_string_append_printf(text, "%s of them, by %s in sum.\n", cheaper_count, lost);
 }
 
-/* What of their KV the prefix cache had kept, and what each policy would have cost. */
+/* Appends how much of their KV the prefix cache had kept, and what each policy would have cost. */
 static gboolean
 append_prices(Results *results, gint64 run_id, GString *text, GError **error)
 {

@@ -93,7 +93,7 @@ action_text(ResultsQuery *p)
   return &texts[i];
 }
 
-/* What it cost at the load that it met, and what the other action would have cost then. */
+/* Appends what it cost at the load that it met, and what the other action would have cost then. */
 static void
 append_price(ResultsQuery *p, GString *text)
 {

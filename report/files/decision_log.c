@@ -114,7 +114,7 @@ append_requests(DecisionLog *log, GString *text, const char *key, const GArray *
              sizeof(guint32));
 }
 
-/* Of records that begin with their request; an array without any has no data. */
+/* A list of records that begin with their request. */
 static void
 append_retracted(DecisionLog *log, GString *text, const Step *step)
 {
@@ -302,7 +302,7 @@ append_finished(DecisionLog *log, GString *text, const StepReport *report)
     append_key(text, "gpu_free_end", report->gpu_free_end_blocks);
 }
 
-/* The device stood still before the step. */
+/* For how long the device was idle before the step. */
 static void
 append_waited(GString *text, gint64 waited_ps)
 {
@@ -384,7 +384,7 @@ write_header(DecisionLog *log, json_t *config, GError **error)
   json_object_update_missing(header, config);
   json_object_del(header, "executor");
   json_object_del(header, "live");
-  json_object_del(header, "defaults"); /* where values are from decides nothing */
+  json_object_del(header, "defaults"); /* the origin of a value decides nothing */
   line = json_dumps(header, JSON_COMPACT | JSON_REAL_PRECISION(12));
   if (line == NULL) {
     g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,

@@ -27,7 +27,7 @@ typedef struct {
   gint64 since_ps;
   guint8 state;
   guint8 named;  /* its track has its name */
-  guint8 before; /* the state that it was swapped out in */
+  guint8 before; /* the state before it was swapped out */
   guint8 ended;
 } Track;
 
@@ -68,7 +68,7 @@ name_track(Perfetto *p, guint32 request)
   perfetto_order(&p->events, TRACK_REQUESTS, track_id(request), request);
 }
 
-/* Leaves its state at that time, for another. */
+/* Leaves the request's state at that time, for another. */
 static void
 enter(Perfetto *p, guint32 request, State state, gint64 time_ps)
 {
@@ -147,8 +147,8 @@ note_entries(Perfetto *p, const StepReport *report)
   }
 }
 
-/* Values from before the window, at its beginning. All at once, so that their place in the file
- * does not depend on how many steps are told at a time. */
+/* Writes the values from before the window, at its beginning. All at once, so that their place in
+ * the file does not depend on how many steps a report covers. */
 static void
 flush_counters(Perfetto *p, gint64 time_ps)
 {

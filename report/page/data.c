@@ -276,7 +276,7 @@ add_victims(Stored *stored, const StoredRun *stored_run, json_t *run, GError **e
   return TRUE;
 }
 
-/* One run's own part: its course, its latencies, its victims; thinned to what a screen can show. */
+/* One run's own part: its course, its latencies, its victims; reduced to what a screen can show. */
 static gboolean
 run_detail(Stored *stored, const StoredRun *stored_run, json_t *run, GError **error)
 {

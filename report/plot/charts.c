@@ -47,7 +47,7 @@ add_marks(Plot *plot, const GArray *marks, double level)
   plot_end_block(plot);
 }
 
-/* A run has a dash of its own, as on the page; a terminal has characters. */
+/* A dash for each run, as on the page; a character on a terminal. */
 static char *
 line_style(const Plot *plot, guint run)
 {

@@ -12,7 +12,8 @@
 #include "sim/quantiles.h"
 #include "sim/units.h"
 
-#define COUNT_MAX "9007199254740992" /* to where a double holds every whole number */
+#define COUNT_MAX "9007199254740992" /* the largest up to which a double holds every whole number  \
+                                      */
 #define U32_MAX "4294967295"
 #define QUANTILE_SLACK "1.002" /* quantiles of ITL come from a histogram with buckets of 1/1024 */
 
@@ -140,8 +141,8 @@ rule_of(const char *table, const char *column, const char *type)
                 "a number or a text"};
 }
 
-/* What is not there is NULL in some columns. Of a run's figures only those that may be no number.
- */
+/* Some columns are NULL where there is no value. Of a run's figures only those that may be no
+ * number. */
 static gboolean
 may_be_absent(const char *table, const char *column, gboolean declared)
 {

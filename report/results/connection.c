@@ -13,7 +13,7 @@ results_fail_read_only(const Results *results, GError **error)
   return FALSE;
 }
 
-/* SQLite's results that are about what a file holds. */
+/* SQLite's results that mean a damaged file. */
 static gboolean
 is_damage(int code)
 {
@@ -46,7 +46,7 @@ results_fail_read(Results *results, const char *path, GError **error)
   return FALSE;
 }
 
-/* TRUE if the last result is about a file that is read, and not about one that is written. */
+/* TRUE if the last result is about a file that is read, not about the one that is written. */
 static gboolean
 results_is_of_reading(const Results *results)
 {

@@ -1,8 +1,6 @@
-/* Results databases that are read: what is refused, and how it is told.
- *
- * The file's own views are never used: the program makes the views that it reads as temporary ones,
- * over tables whose definitions equal its own to the letter.
- */
+/* Results databases that are read: what is refused, and the messages.  The file's own views are
+ * never used: the program makes the views that it reads as temporary ones, over tables whose
+ * definitions equal its own to the letter. */
 #include "config.h"
 
 #include "files/database.h"

@@ -161,8 +161,8 @@ unpack_workload(Reader *reader, const Header *header, const RequestResult *reque
   return g_steal_pointer(&workload);
 }
 
-/* The lists are copied: in the bytes they need not lie where their type may. One of nothing is not
- * NULL, and reads nothing: it may stand at the end. */
+/* Copies a list, as its bytes may not be aligned for its type. An empty list is not NULL, and reads
+ * nothing, since it may be at the end. */
 static gpointer
 take_list(Reader *reader, gsize n, gsize bytes)
 {

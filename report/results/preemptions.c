@@ -70,7 +70,7 @@ entry_of(const Step *step, guint32 request)
   return NULL;
 }
 
-/* in_blocks: copied back in; those of its copies that a cache had are fewer. */
+/* in_blocks: blocks copied back in, without those that a cache had. */
 static void
 note_return(ResultsRun *run, const StepReport *report, guint32 request, guint32 in_blocks)
 {

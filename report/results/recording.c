@@ -130,8 +130,8 @@ take_row(sqlite3_stmt *statement)
   return step;
 }
 
-/* What the run has taken with this step; FALSE where no clock holds that. The values themselves are
- * in range (check.h). */
+/* Adds a step to the run's time; FALSE where the clock overflows. The values themselves are in
+ * range (check.h). */
 static gboolean
 add_elapsed(const RecordedStep *step, gint64 *elapsed_ps)
 {

@@ -76,9 +76,9 @@ results_free(Results *results)
   g_free(results);
 }
 
-/* The log has an index in memory that programs share, which those of other machines do not see: on
- * a cluster's file system one of them could merge a log that another is writing. What is not known
- * to be of this machine alone is taken for one. */
+/* The write-ahead log has an index in memory that the programs of one machine share. On a cluster's
+ * file system a program of another machine, which does not see it, could merge a log that this one
+ * writes. So a file system that is not known to be local is taken for a shared one. */
 static gboolean
 is_on_local_disk(const char *path)
 {

@@ -41,7 +41,7 @@ open_spool(ResultsRun *run)
   run->spool_errno = run->spool != NULL ? 0 : errno;
 }
 
-/* What cannot be written is told when it is read. */
+/* A write that fails is reported when the spool is read. */
 static void
 spool(gpointer user_data, const RequestResult *result)
 {

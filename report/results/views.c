@@ -1,4 +1,4 @@
-/* The views whose columns are fixed: questions that people ask of every file, as one-liners. */
+/* The views with fixed columns: questions that are asked of every file. */
 #include "private.h"
 
 const char results_fixed_views[] =

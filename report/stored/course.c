@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* Tokens a second of a fine bucket jump with the few steps that end in it. */
+/* The throughput of a fine bucket depends on the few steps that end in it. */
 #define THROUGHPUT_POINTS 160
 #define MARKS 160
 

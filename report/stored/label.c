@@ -13,7 +13,8 @@ static const char *const preferred[] = {
     "block_size", "copy_path", "time_scale", "trace", "limit",  NULL,
 };
 
-/* Never an axis: replicas differ in it, or it identifies what another names. */
+/* Whether the setting is never an axis: replicas differ in it, or it identifies what another
+ * setting names. */
 static gboolean
 is_no_axis(const char *key)
 {

@@ -1,4 +1,4 @@
-/* What is as long as a trace, read one run at a time. */
+/* The tables with a row for each request or step, read for one run at a time. */
 #include "file.h"
 
 /* A statement over one run, whose id is its only parameter. */
