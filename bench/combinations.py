@@ -23,6 +23,7 @@ TIGHT = ["--rate", "2.45", "--prompt", "lognormal:mean=211,median=129,max=1000",
          "lognormal:mean=500,median=350,max=2500"]
 SHARED = [*TIGHT, "--shared-prefix", "64", "--prefix-groups", "4"]
 LLAMA = ["--model", "llama-2-7b", "--device", "a100-80gb", "--num-gpu-blocks", "1000"]
+SGLANG = ["--model", "llama-2-7b", "--device", "a100-80gb", "--scheduler", "sglang", "--max-total-tokens", "16000"]
 GROUPS = ["--model", "gpt-oss-120b", "--device", "a100-80gb", "--num-gpu-blocks", "3000"]
 HOST = ["--swap-space", "64"]
 OVERLAP = [*HOST, "--overlap-copies"]
@@ -42,7 +43,7 @@ ENGINES = [
     ("vllm-0.6", "tight", [*LLAMA, "--scheduler", "vllm-0.6"], COPIES),
     ("vllm-0.6, chunked", "tight", [*LLAMA, "--scheduler", "vllm-0.6", "--enable-chunked-prefill"], COPIES),
     ("vllm-0.5", "tight", [*LLAMA, "--scheduler", "vllm-0.5"], COPIES),
-    ("sglang", "tight", [*LLAMA, "--scheduler", "sglang"], {"in the steps": HOST}),
+    ("sglang", "tight", SGLANG, {"in the steps": HOST}),
     ("trtllm", "tight", [*LLAMA, "--scheduler", "trtllm", "--capacity-policy", "max-utilization"], {"in the steps": HOST}),
 ]
 ADMITTED = [("recompute", "newest"), ("swap", "newest"), ("auto", "cheapest"), ("split", "shortest")]

@@ -15,8 +15,16 @@ struct TierBlock {
   guint32 readers; /* that have it pinned */
   gboolean ready;
   gboolean spared; /* while room is made */
+  gboolean queued; /* it has an entry in the queue */
   TierBlock *chain_next;
 };
+
+/* A block in the queue of those that may go, with its place in the order of when it came there. */
+typedef struct {
+  guint64 rank;
+  guint32 index;
+  TierBlock *block;
+} Queued;
 
 struct Tier {
   guint32 room_blocks, used_blocks;
@@ -24,22 +32,66 @@ struct Tier {
   /* A hash table by key with links in the blocks; keys are mixed well. Each use looks up several.
    */
   TierBlock **chains;
-  guint64 chain_mask; /* at least as many chains as blocks */
-  TierBlock *spare;   /* linked by chain_next */
-  GTree *evictable;   /* the ready ones without readers, first to go first */
-  Arc *arc;           /* the order where it is that; else NULL */
+  guint64 chain_mask;  /* at least as many chains as blocks */
+  TierBlock *spare;    /* linked by chain_next */
+  guint32 n_evictable; /* ready ones without readers */
+  /* Every evictable block, in a heap, first to go first. A use only moves a block back in the
+   * order, so an entry is looked at when it comes to the top: there what has readers leaves, and
+   * what was used since goes where it belongs. */
+  GArray *queue; /* of Queued; empty where arc has the order */
+  Arc *arc;      /* the order where it is that; else NULL */
 };
 
-static gint
-compare_blocks(gconstpointer a, gconstpointer b, gpointer data G_GNUC_UNUSED)
+static gboolean
+goes_before(const Queued *one, const Queued *other)
 {
-  const TierBlock *one = a, *other = b;
-
   if (one->rank != other->rank)
-    return one->rank < other->rank ? -1 : 1;
+    return one->rank < other->rank;
   if (one->index != other->index)
-    return one->index > other->index ? -1 : 1;
-  return one->key < other->key ? -1 : one->key > other->key;
+    return one->index > other->index;
+  return one->block->key < other->block->key;
+}
+
+static void
+push(Tier *tier, TierBlock *block)
+{
+  const Queued entry = {block->rank, block->index, block};
+  guint32 at = tier->queue->len;
+  Queued *heap;
+
+  block->queued = TRUE;
+  g_array_append_val(tier->queue, entry);
+  heap = (Queued *)(gpointer)tier->queue->data;
+  for (; at > 0 && goes_before(&entry, &heap[(at - 1) / 2]); at = (at - 1) / 2)
+    heap[at] = heap[(at - 1) / 2];
+  heap[at] = entry;
+}
+
+/* The entry takes the place of the first one, and goes down from there. */
+static void
+replace_first(Tier *tier, Queued entry)
+{
+  Queued *heap = (Queued *)(gpointer)tier->queue->data;
+  guint32 at = 0, length = tier->queue->len;
+
+  for (guint32 child; (child = 2 * at + 1) < length; at = child) {
+    child += child + 1 < length && goes_before(&heap[child + 1], &heap[child]);
+    if (!goes_before(&heap[child], &entry))
+      break;
+    heap[at] = heap[child];
+  }
+  heap[at] = entry;
+}
+
+static void
+pop(Tier *tier)
+{
+  Queued last = g_array_index(tier->queue, Queued, tier->queue->len - 1);
+
+  g_array_index(tier->queue, Queued, 0).block->queued = FALSE;
+  g_array_set_size(tier->queue, tier->queue->len - 1);
+  if (tier->queue->len > 0)
+    replace_first(tier, last);
 }
 
 Tier *
@@ -50,7 +102,7 @@ tier_new(guint32 blocks, TierPolicy policy)
   tier->room_blocks = blocks;
   tier->chain_mask = FIRST_CHAINS - 1;
   tier->chains = g_new0(TierBlock *, FIRST_CHAINS);
-  tier->evictable = g_tree_new_full(compare_blocks, NULL, NULL, NULL);
+  tier->queue = g_array_new(FALSE, FALSE, sizeof(Queued));
   if (policy == TIER_ARC)
     tier->arc = arc_new(blocks);
   return tier;
@@ -71,7 +123,7 @@ tier_free(Tier *tier)
 {
   if (tier == NULL)
     return;
-  g_tree_unref(tier->evictable);
+  g_array_unref(tier->queue);
   arc_free(tier->arc);
   for (guint64 i = 0; i <= tier->chain_mask; i++)
     free_chain(tier->chains[i]);
@@ -161,12 +213,8 @@ tier_use(Tier *tier, guint64 key, guint64 rank, guint32 index)
 
   if (block == NULL || rank < block->rank || (rank == block->rank && index >= block->index))
     return;
-  if (is_evictable(block))
-    g_tree_remove(tier->evictable, block);
   block->rank = rank;
   block->index = index;
-  if (is_evictable(block))
-    g_tree_insert(tier->evictable, block, block);
 }
 
 void
@@ -185,20 +233,32 @@ tier_end_use(Tier *tier, guint64 key, gboolean stored, gboolean found)
     arc_use(tier->arc, key, stored);
 }
 
-typedef struct {
-  guint32 missing;
-  GPtrArray *victims;
-} Eviction;
-
-static gboolean
-add_victim(gpointer key, gpointer value G_GNUC_UNUSED, gpointer data)
+/* Takes the first evictable block out of the queue; NULL: there is none. */
+static TierBlock *
+take_first(Tier *tier)
 {
-  TierBlock *block = key;
-  Eviction *eviction = data;
+  while (tier->queue->len > 0) {
+    const Queued first = g_array_index(tier->queue, Queued, 0);
+    TierBlock *block = first.block;
+    if (is_evictable(block) && first.rank == block->rank && first.index == block->index) {
+      pop(tier);
+      return block;
+    }
+    if (is_evictable(block))
+      replace_first(tier, (Queued){block->rank, block->index, block});
+    else
+      pop(tier);
+  }
+  return NULL;
+}
 
-  if (!block->spared)
-    g_ptr_array_add(eviction->victims, block);
-  return eviction->victims->len == eviction->missing;
+/* The block may go from now on. */
+static void
+enqueue(Tier *tier, TierBlock *block)
+{
+  tier->n_evictable++;
+  if (tier->arc == NULL && !block->queued)
+    push(tier, block);
 }
 
 static void
@@ -230,9 +290,34 @@ make_room_by_arc(Tier *tier, guint32 missing, const guint64 *keys, guint32 n_key
   spare(tier, keys, n_keys, FALSE);
   for (guint i = 0; i < victims->len; i++) {
     TierBlock *block = find(tier, g_array_index(victims, guint64, i));
-    g_tree_remove(tier->evictable, block);
+    tier->n_evictable--;
     drop(tier, block);
   }
+  return enough;
+}
+
+/* Of the queue the first `missing` blocks that are not spared go. FALSE, and nothing done, if there
+ * are fewer. */
+static gboolean
+make_room_by_queue(Tier *tier, guint32 missing)
+{
+  g_autoptr(GPtrArray) victims = g_ptr_array_sized_new(missing);
+  g_autoptr(GPtrArray) stay = g_ptr_array_new();
+  TierBlock *block;
+  gboolean enough;
+
+  while (victims->len < missing && (block = take_first(tier)) != NULL)
+    g_ptr_array_add(block->spared ? stay : victims, block);
+  enough = victims->len == missing;
+  for (guint i = 0; i < stay->len; i++)
+    push(tier, stay->pdata[i]);
+  for (guint i = 0; i < victims->len; i++) {
+    if (enough)
+      drop(tier, victims->pdata[i]);
+    else
+      push(tier, victims->pdata[i]);
+  }
+  tier->n_evictable -= enough ? missing : 0;
   return enough;
 }
 
@@ -240,27 +325,19 @@ gboolean
 tier_make_room(Tier *tier, guint32 n_new, const guint64 *keys, guint32 n_keys)
 {
   guint64 wanted = (guint64)tier->used_blocks + n_new;
-  Eviction eviction = {0};
+  guint32 missing;
   gboolean enough;
 
   if (wanted <= tier->room_blocks)
     return TRUE;
-  eviction.missing = (guint32)(wanted - tier->room_blocks);
-  if (eviction.missing > (guint32)g_tree_nnodes(tier->evictable))
+  missing = (guint32)(wanted - tier->room_blocks);
+  if (missing > tier->n_evictable)
     return FALSE;
   if (tier->arc != NULL)
-    return make_room_by_arc(tier, eviction.missing, keys, n_keys);
-  eviction.victims = g_ptr_array_sized_new(eviction.missing);
+    return make_room_by_arc(tier, missing, keys, n_keys);
   spare(tier, keys, n_keys, TRUE);
-  g_tree_foreach(tier->evictable, add_victim, &eviction);
+  enough = make_room_by_queue(tier, missing);
   spare(tier, keys, n_keys, FALSE);
-  enough = eviction.victims->len == eviction.missing;
-  for (guint i = 0; enough && i < eviction.victims->len; i++) {
-    TierBlock *block = g_ptr_array_index(eviction.victims, i);
-    g_tree_remove(tier->evictable, block);
-    drop(tier, block);
-  }
-  g_ptr_array_unref(eviction.victims);
   return enough;
 }
 
@@ -289,7 +366,7 @@ tier_stored(Tier *tier, guint64 key)
 
   g_assert(block != NULL && !block->ready);
   block->ready = TRUE;
-  g_tree_insert(tier->evictable, block, block);
+  enqueue(tier, block);
 }
 
 void
@@ -299,7 +376,7 @@ tier_pin(Tier *tier, guint64 key)
 
   g_assert(block != NULL && block->ready);
   if (block->readers++ == 0)
-    g_tree_remove(tier->evictable, block);
+    tier->n_evictable--;
 }
 
 void
@@ -309,5 +386,5 @@ tier_unpin(Tier *tier, guint64 key)
 
   g_assert(block != NULL && block->readers > 0);
   if (--block->readers == 0)
-    g_tree_insert(tier->evictable, block, block);
+    enqueue(tier, block);
 }

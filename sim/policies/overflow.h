@@ -92,8 +92,8 @@ struct OverflowPolicy {
                                   (price.h),        where the cost model rises (cost_model_rises()), */
   gboolean price_rises_beside; /* also with copies beside the steps: FALSE where a longer front to
                                   compute spares blocks a wait for the copy */
-  /* What else prices rise with, in a pool of one group, for a victim with so many computed tokens
-   * and blocks. NULL: with these two, if price_rises. */
+  /* What else prices rise with, for a victim with so many computed tokens and blocks. NULL: with
+   * these two, if price_rises. */
   PriceSize (*price_size)(const OverflowQuery *query, guint32 computed_tokens, guint32 blocks);
   gboolean only_modelled; /* an executor that computes cannot carry it out */
   /* The plan for query->victim. */

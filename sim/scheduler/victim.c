@@ -3,9 +3,9 @@
  * Where all ranks move alike the members of the decode clock are kept in order, and only what runs
  * beside them is looked at. Where prices rise with the tokens that a victim has, the members are in
  * the order of these, and a part of the heap whose first member costs more than the cheapest so far
- * is passed over; who has no less of what prices rise with than one that is too dear is not asked.
- * Else the policy is asked of each running sequence. Either way it is asked at an
- * eviction: the decode clock keeps running.
+ * is passed over; who has no less of what prices rise with than one that is too dear is not asked,
+ * which is all where they rise with more than tokens. Else the policy is asked of each running
+ * sequence. Either way it is asked at an eviction: the decode clock keeps running.
  */
 #include "sim/policies/price.h"
 #include "sim/scheduler.h"
@@ -190,9 +190,7 @@ first_in_order(Scheduler *self)
   return first.sequence;
 }
 
-/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks.
- * Of groups one with more tokens may hold fewer blocks; and of one with copies ahead less is
- * copied. */
+/* What a return costs rises with the victim's size. Of one with copies ahead less is copied. */
 static gboolean
 find_prices_rise(const Scheduler *self)
 {
@@ -202,8 +200,6 @@ find_prices_rise(const Scheduler *self)
   return (config->overflow->price_rises || config->overflow->price_size != NULL) &&
          (self->swap_copies == NULL || config->overflow->price_rises_beside) &&
          config->swap_ahead_blocks == 0 &&
-         (self->pool.groups == NULL ||
-          (!config->overflow->needs_host && config->overflow->price_size == NULL)) &&
          (config->cost == NULL || cost_model_rises(config->cost, tokens));
 }
 
@@ -214,6 +210,16 @@ prices_rise(Scheduler *self)
     self->prices_rise = find_prices_rise(self);
   self->prices_asked = TRUE;
   return self->prices_rise;
+}
+
+/* Where prices rise: with tokens alone, so that the order bounds the ranks. Of groups one with more
+ * tokens may hold fewer blocks, which is what copies cost by. */
+static gboolean
+order_bounds(const Scheduler *self)
+{
+  const OverflowPolicy *overflow = self->config.overflow;
+
+  return overflow->price_size == NULL && (self->pool.groups == NULL || !overflow->needs_host);
 }
 
 Sequence *
@@ -237,8 +243,8 @@ scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 sho
     look_through(self, &query, self->running.head, &first);
     return first.sequence;
   }
-  look_back(self, &query, self->config.overflow->price_size != NULL, &first);
-  if (self->config.overflow->price_size == NULL)
+  look_back(self, &query, !order_bounds(self), &first);
+  if (order_bounds(self))
     look_at_members(self, &query, &first);
   return first.sequence;
 }
