@@ -28,8 +28,8 @@ stored_latency(Stored *stored, const StoredRun *run, Latency latency, GError **e
 {
   static const char *const expressions[LATENCIES] = {
       [LATENCY_TTFT] = "first_token_s - arrival_s",
-      [LATENCY_TPOT] = "CASE WHEN output_tokens > 1"
-                       " THEN (last_token_s - first_token_s) / (output_tokens - 1) END",
+      [LATENCY_TPOT] = ("CASE WHEN output_tokens > 1"
+                        " THEN (last_token_s - first_token_s) / (output_tokens - 1) END"),
       [LATENCY_E2E] = "finish_s - arrival_s",
   };
   g_autofree char *sql = g_strdup_printf("SELECT %s AS latency_s FROM request WHERE run_id = ?1 AND"
