@@ -4,6 +4,7 @@ libspillway_sim_a_SOURCES = \
   %D%/cost.c %D%/cost.h \
   %D%/array.c %D%/array.h \
   %D%/clock_heap.c %D%/clock_heap.h \
+  %D%/heap.h \
   %D%/contents.h \
   %D%/contents/block_ids.h \
   %D%/contents/content_key.c %D%/contents/content_key.h \

@@ -1,5 +1,7 @@
 #include "victim_order.h"
 
+#include "heap.h"
+
 void
 victim_order_clear(VictimOrder *order)
 {
@@ -8,7 +10,7 @@ victim_order_clear(VictimOrder *order)
 }
 
 static inline gboolean
-goes_before(RankedMember a, RankedMember b)
+goes_before(const VictimOrder *order G_GNUC_UNUSED, RankedMember a, RankedMember b)
 {
   gint64 higher = (gint64)(a.rank - b.rank);
 
@@ -22,33 +24,7 @@ place(VictimOrder *order, guint32 index, RankedMember member)
   member.member->victim_place = index;
 }
 
-/* Puts the member at `index` of the heap, which is free, or above it. */
-static void
-sift_up(VictimOrder *order, guint32 index, RankedMember member)
-{
-  for (guint32 parent; index > 0; index = parent) {
-    parent = (index - 1) / 2;
-    if (!goes_before(member, order->members[parent]))
-      break;
-    place(order, index, order->members[parent]);
-  }
-  place(order, index, member);
-}
-
-/* Puts the member at `index` of the heap, which is free, or below it. */
-static void
-sift_down(VictimOrder *order, guint32 index, RankedMember member)
-{
-  for (guint32 child; (child = 2 * index + 1) < order->ordered; index = child) {
-    const RankedMember *pair = &order->members[child];
-    if (child + 1 < order->ordered && goes_before(pair[1], pair[0]))
-      child++;
-    if (!goes_before(order->members[child], member))
-      break;
-    place(order, index, order->members[child]);
-  }
-  place(order, index, member);
-}
+HEAP_DEFINE(ordered, VictimOrder, RankedMember, goes_before, place);
 
 void
 victim_order_add(VictimOrder *order, Sequence *member, guint64 rank)
@@ -67,12 +43,8 @@ victim_order_remove(VictimOrder *order, const Sequence *member)
 
   if (index < order->ordered) {
     RankedMember last = order->members[--order->ordered];
-    if (index < order->ordered) {
-      if (index > 0 && goes_before(last, order->members[(index - 1) / 2]))
-        sift_up(order, index, last);
-      else
-        sift_down(order, index, last);
-    }
+    if (index < order->ordered)
+      ordered_put(order, order->members, order->ordered, index, last);
     index = order->ordered;
   }
   if (index != --order->count)
@@ -85,7 +57,7 @@ victim_order_first(VictimOrder *order)
   g_assert(order->count > 0);
   while (order->ordered < order->count) {
     guint32 index = order->ordered++;
-    sift_up(order, index, order->members[index]);
+    ordered_up(order, order->members, index, order->members[index]);
   }
   return order->members[0];
 }

@@ -1,5 +1,6 @@
 #include "turns.h"
 
+#include "sim/heap.h"
 #include "sim/units.h"
 
 /* Requests are named by their indices in the workload's first order here. */
@@ -25,32 +26,25 @@ is_before(const Turns *turns, guint32 a, guint32 b)
 }
 
 static void
+place_request(Turns *turns, guint32 at, guint32 request)
+{
+  turns->heap[at] = request;
+}
+
+HEAP_DEFINE(ready, Turns, guint32, is_before, place_request);
+
+static void
 push(Turns *turns, guint32 request)
 {
-  guint32 i = turns->n_heap++;
-
-  for (; i > 0 && is_before(turns, request, turns->heap[(i - 1) / 2]); i = (i - 1) / 2)
-    turns->heap[i] = turns->heap[(i - 1) / 2];
-  turns->heap[i] = request;
+  ready_up(turns, turns->heap, turns->n_heap++, request);
 }
 
 static guint32
 pop(Turns *turns)
 {
-  guint32 first = turns->heap[0], last = turns->heap[--turns->n_heap], i = 0;
+  guint32 first = turns->heap[0], last = turns->heap[--turns->n_heap];
 
-  for (;;) {
-    guint32 child = 2 * i + 1;
-    if (child >= turns->n_heap)
-      break;
-    if (child + 1 < turns->n_heap && is_before(turns, turns->heap[child + 1], turns->heap[child]))
-      child++;
-    if (!is_before(turns, turns->heap[child], last))
-      break;
-    turns->heap[i] = turns->heap[child];
-    i = child;
-  }
-  turns->heap[i] = last;
+  ready_down(turns, turns->heap, turns->n_heap, 0, last);
   return first;
 }
 

@@ -1,5 +1,6 @@
 #include "radix_tree.h"
 
+#include "sim/heap.h"
 #include "sim/mix.h"
 
 #define NOWHERE G_MAXUINT32
@@ -207,32 +208,13 @@ place_leaf(RadixTree *tree, guint32 index, RadixNode *node)
   node->heap_index = index;
 }
 
-static void
-sift_up(RadixTree *tree, guint32 index, RadixNode *node)
+static gboolean
+goes_before(const RadixTree *tree G_GNUC_UNUSED, const RadixNode *a, const RadixNode *b)
 {
-  while (index > 0 && node->used < tree->leaves[(index - 1) / 2]->used) {
-    place_leaf(tree, index, tree->leaves[(index - 1) / 2]);
-    index = (index - 1) / 2;
-  }
-  place_leaf(tree, index, node);
+  return a->used < b->used;
 }
 
-static void
-sift_down(RadixTree *tree, guint32 index, RadixNode *node)
-{
-  for (;;) {
-    guint32 child = 2 * index + 1;
-    if (child >= tree->n_leaves)
-      break;
-    if (child + 1 < tree->n_leaves && tree->leaves[child + 1]->used < tree->leaves[child]->used)
-      child++;
-    if (node->used <= tree->leaves[child]->used)
-      break;
-    place_leaf(tree, index, tree->leaves[child]);
-    index = child;
-  }
-  place_leaf(tree, index, node);
-}
+HEAP_DEFINE(leaves, RadixTree, RadixNode *, goes_before, place_leaf);
 
 /* The node became a leaf that can go, stopped being one, or was used. */
 static void
@@ -246,16 +228,14 @@ update_leaf(RadixTree *tree, RadixNode *node)
       tree->leaves_room = MAX(64, 2 * tree->leaves_room);
       tree->leaves = g_renew(RadixNode *, tree->leaves, tree->leaves_room);
     }
-    sift_up(tree, tree->n_leaves++, node);
+    leaves_up(tree, tree->leaves, tree->n_leaves++, node);
   } else if (can_go) {
-    sift_down(tree, index, node); /* times only grow */
+    leaves_down(tree, tree->leaves, tree->n_leaves, index, node); /* times only grow */
   } else if (index != NOWHERE) {
     RadixNode *last = tree->leaves[--tree->n_leaves];
     node->heap_index = NOWHERE;
-    if (index == tree->n_leaves)
-      return;
-    sift_down(tree, index, last);
-    sift_up(tree, last->heap_index, last);
+    if (index < tree->n_leaves)
+      leaves_put(tree, tree->leaves, tree->n_leaves, index, last);
   }
 }
 

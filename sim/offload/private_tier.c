@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "sim/heap.h"
+
 struct PrivateTier {
   guint32 room_blocks, used_blocks, evictable_blocks;
   guint64 last_rank;
@@ -45,10 +47,10 @@ private_tier_used_blocks(const PrivateTier *tier)
   return tier->used_blocks;
 }
 
-static PrivateBlocks *
-at(const PrivateTier *tier, guint32 place)
+static gboolean
+goes_before(const PrivateTier *tier G_GNUC_UNUSED, const PrivateBlocks *a, const PrivateBlocks *b)
 {
-  return g_ptr_array_index(tier->heap, place);
+  return a->rank < b->rank;
 }
 
 static void
@@ -58,51 +60,30 @@ put(PrivateTier *tier, guint32 place, PrivateBlocks *blocks)
   blocks->heap_place = place;
 }
 
-static void
-move_up(PrivateTier *tier, PrivateBlocks *blocks)
+HEAP_DEFINE(heap, PrivateTier, PrivateBlocks *, goes_before, put);
+
+static PrivateBlocks **
+elements(const PrivateTier *tier)
 {
-  guint32 place = blocks->heap_place;
-
-  for (; place > 0 && at(tier, (place - 1) / 2)->rank > blocks->rank; place = (place - 1) / 2)
-    put(tier, place, at(tier, (place - 1) / 2));
-  put(tier, place, blocks);
-}
-
-static void
-move_down(PrivateTier *tier, PrivateBlocks *blocks)
-{
-  guint32 place = blocks->heap_place, count = tier->heap->len;
-
-  for (guint32 child; (child = 2 * place + 1) < count; place = child) {
-    if (child + 1 < count && at(tier, child + 1)->rank < at(tier, child)->rank)
-      child++;
-    if (at(tier, child)->rank > blocks->rank)
-      break;
-    put(tier, place, at(tier, child));
-  }
-  put(tier, place, blocks);
+  return (PrivateBlocks **)tier->heap->pdata;
 }
 
 static void
 leave_heap(PrivateTier *tier, const PrivateBlocks *blocks)
 {
   guint32 place = blocks->heap_place;
-  PrivateBlocks *last = at(tier, tier->heap->len - 1);
+  PrivateBlocks *last = elements(tier)[tier->heap->len - 1];
 
   g_ptr_array_set_size(tier->heap, (gint)tier->heap->len - 1);
-  if (last == blocks)
-    return;
-  put(tier, place, last);
-  move_up(tier, last);
-  move_down(tier, last);
+  if (last != blocks)
+    heap_put(tier, elements(tier), tier->heap->len, place, last);
 }
 
 static void
 join_heap(PrivateTier *tier, PrivateBlocks *blocks)
 {
-  blocks->heap_place = tier->heap->len;
   g_ptr_array_add(tier->heap, blocks);
-  move_up(tier, blocks);
+  heap_up(tier, elements(tier), tier->heap->len - 1, blocks);
 }
 
 static void
@@ -149,7 +130,7 @@ private_tier_raise(PrivateTier *tier, PrivateBlocks *blocks)
 {
   blocks->rank = ++tier->last_rank;
   if (blocks->evictable > 0)
-    move_down(tier, blocks);
+    heap_down(tier, elements(tier), tier->heap->len, blocks->heap_place, blocks);
 }
 
 /* Evicts at most `most` ready blocks, from the last one back, but for [first, end). Returns how
@@ -219,7 +200,7 @@ private_tier_make_room(PrivateTier *tier, guint32 n_new, PrivateBlocks *blocks, 
     return FALSE;
   missing = (guint32)(wanted - tier->room_blocks);
   while (missing > 0) {
-    PrivateBlocks *lowest = at(tier, 0);
+    PrivateBlocks *lowest = elements(tier)[0];
     gboolean own = lowest == blocks;
     missing -= evict(tier, lowest, missing, own ? first : 0, own ? end : 0);
     if (own && missing > 0 && blocks->evictable > 0) {

@@ -1,6 +1,7 @@
 #include "tier.h"
 
 #include "arc.h"
+#include "sim/heap.h"
 
 const char *const tier_policy_names[] = {"lru", "arc", NULL};
 
@@ -43,52 +44,52 @@ struct Tier {
 };
 
 static gboolean
-goes_before(const Queued *one, const Queued *other)
+goes_before(const Tier *tier G_GNUC_UNUSED, Queued one, Queued other)
 {
-  if (one->rank != other->rank)
-    return one->rank < other->rank;
-  if (one->index != other->index)
-    return one->index > other->index;
-  return one->block->key < other->block->key;
+  if (one.rank != other.rank)
+    return one.rank < other.rank;
+  if (one.index != other.index)
+    return one.index > other.index;
+  return one.block->key < other.block->key;
 }
+
+static Queued *
+entries(const Tier *tier)
+{
+  return (Queued *)(gpointer)tier->queue->data;
+}
+
+static void
+place(Tier *tier, guint32 at, Queued entry)
+{
+  entries(tier)[at] = entry;
+}
+
+HEAP_DEFINE(queue, Tier, Queued, goes_before, place);
 
 static void
 push(Tier *tier, TierBlock *block)
 {
   const Queued entry = {block->rank, block->index, block};
-  guint32 at = tier->queue->len;
-  Queued *heap;
 
   block->queued = TRUE;
   g_array_append_val(tier->queue, entry);
-  heap = (Queued *)(gpointer)tier->queue->data;
-  for (; at > 0 && goes_before(&entry, &heap[(at - 1) / 2]); at = (at - 1) / 2)
-    heap[at] = heap[(at - 1) / 2];
-  heap[at] = entry;
+  queue_up(tier, entries(tier), tier->queue->len - 1, entry);
 }
 
 /* The entry takes the place of the first one, and goes down from there. */
 static void
 replace_first(Tier *tier, Queued entry)
 {
-  Queued *heap = (Queued *)(gpointer)tier->queue->data;
-  guint32 at = 0, length = tier->queue->len;
-
-  for (guint32 child; (child = 2 * at + 1) < length; at = child) {
-    child += child + 1 < length && goes_before(&heap[child + 1], &heap[child]);
-    if (!goes_before(&heap[child], &entry))
-      break;
-    heap[at] = heap[child];
-  }
-  heap[at] = entry;
+  queue_down(tier, entries(tier), tier->queue->len, 0, entry);
 }
 
 static void
 pop(Tier *tier)
 {
-  Queued last = g_array_index(tier->queue, Queued, tier->queue->len - 1);
+  Queued last = entries(tier)[tier->queue->len - 1];
 
-  g_array_index(tier->queue, Queued, 0).block->queued = FALSE;
+  entries(tier)[0].block->queued = FALSE;
   g_array_set_size(tier->queue, tier->queue->len - 1);
   if (tier->queue->len > 0)
     replace_first(tier, last);
