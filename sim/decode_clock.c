@@ -332,11 +332,8 @@ decode_clock_leave(DecodeClock *clock, Sequence *sequence)
 }
 
 void
-decode_clock_tick(DecodeClock *clock, guint32 n)
+decode_clock_pass(DecodeClock *clock)
 {
-  clock->ticks += n;
-  clock->place = (clock->place + n) % clock->period;
-  clock->supplied = FALSE;
   for (guint32 i = 0; i < clock->windows.n; i++)
     pass_kinks(clock, i);
   if (clock->growth != NULL)

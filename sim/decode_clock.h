@@ -73,8 +73,19 @@ void decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_le
 /* Takes a member out and brings its state up to date, but for a token that is not settled. */
 void decode_clock_leave(DecodeClock *clock, Sequence *sequence);
 
+/* What windows and groups change until the clock's tick, for decode_clock_tick(). */
+void decode_clock_pass(DecodeClock *clock);
+
 /* Counts `n` steps, whose blocks were supplied before. */
-void decode_clock_tick(DecodeClock *clock, guint32 n);
+static inline void
+decode_clock_tick(DecodeClock *clock, guint32 n)
+{
+  clock->ticks += n;
+  clock->place = (clock->place + n) % clock->period;
+  clock->supplied = FALSE;
+  if (clock->windows.n > 0 || clock->growth != NULL)
+    decode_clock_pass(clock);
+}
 /* Notes that all ticks so far are over, the last at end_ps. */
 static inline void
 decode_clock_settle(DecodeClock *clock, gint64 end_ps)

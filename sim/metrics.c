@@ -90,8 +90,9 @@ static void
 count_blocks(Metrics *metrics, const StepReport *report)
 {
   const Step *step = report->step;
-  gint64 gpu_blocks = (gint64)metrics->num_gpu_blocks - step_unheld_blocks(step) +
-                      step_grown_peak(step, 1, report->repeats);
+  gint64 grown = step->shrinks ? step_grown_peak(step, 1, report->repeats)
+                               : step_grown_blocks(step, report->repeats);
+  gint64 gpu_blocks = (gint64)metrics->num_gpu_blocks - step_unheld_blocks(step) + grown;
   guint32 host_blocks = metrics->num_cpu_blocks - step->host_free_blocks + step->tier_used_blocks;
   Summary *sum = &metrics->summary;
 

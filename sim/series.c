@@ -141,15 +141,18 @@ series_add(Series *series, const StepReport *report)
   for (guint32 i = 0, n; i < report->repeats; i += n) {
     gint64 end_ps =
         i == 0 ? report->first_ps : repeats_elapsed_ps(report->first_ps, report->growth_ps, i + 1);
+    gint64 grown, peak;
     bucket = bucket_at(series, report->start_ps + end_ps);
     n = MAX(1, repeats_before(report, i,
                               series->origin_ps + series->current_start_ps + series->bucket_ps -
                                   report->start_ps));
     bucket->output_tokens += (guint64)n * report->tokens;
     bucket->computed_tokens += (guint64)n * step->n_tokens;
-    bucket->gpu_blocks = held + (guint32)step_grown_blocks(step, i + n);
-    bucket->gpu_blocks_peak =
-        MAX(bucket->gpu_blocks_peak, held + (guint32)step_grown_peak(step, i + 1, i + n));
+    peak = grown = step_grown_blocks(step, i + n);
+    if (step->shrinks)
+      peak = step_grown_peak(step, i + 1, i + n);
+    bucket->gpu_blocks = held + (guint32)grown;
+    bucket->gpu_blocks_peak = MAX(bucket->gpu_blocks_peak, held + (guint32)peak);
     bucket->host_blocks = host_blocks;
     bucket->running = step->running;
     bucket->waiting = step->waiting;

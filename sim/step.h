@@ -251,7 +251,8 @@ step_grown_blocks(const Step *step, guint32 repeats)
   }
   return after > 0 ? blocks + step->grown[after - 1] : blocks;
 }
-/* The most of step_grown_blocks() over `first` to `repeats` repeats. */
+/* The most of step_grown_blocks() over `first` to `repeats` repeats: the last of them, but for a
+ * step that shrinks. */
 gint64 step_grown_peak(const Step *step, guint32 first, guint32 repeats);
 /* Blocks that repeat i takes, i >= 1, less those that it gives back. */
 static inline gint32
