@@ -1,7 +1,5 @@
 #include "layer_traits.h"
 
-enum { OVERLAPPED_RATIO = 4 }; /* entries of so many tokens are made of twice as many */
-
 /* The matrix of a module; `module` and `name` as in layers.3.MODULE.NAME. */
 static Matrix *
 add(LayerMaker *maker, const char *module, const char *name, guint64 n, guint64 k,
@@ -148,7 +146,7 @@ layer_latent(LayerMaker *maker, const LatentTraits *t)
 static void
 add_compressor(LayerMaker *maker, guint32 ratio, guint32 width)
 {
-  guint64 made = (guint64)width * (ratio == OVERLAPPED_RATIO ? 2 : 1);
+  guint64 made = (guint64)width * (ratio == MIXER_OVERLAPPED_RATIO ? 2 : 1);
 
   add_plain(maker, 2 * made, maker->model->hidden, SPLIT_NONE)->pieces = 2;
   maker->layer.vectors += ratio * made + width;

@@ -268,23 +268,20 @@ expert_padding(const Device *device)
 /* mamba_full_memory_ratio: states have so much for each byte of KV. */
 #define STATES_FOR_KV 0.9
 
-/* States that SGLang keeps beside the KV, in a pool of their own: one for each sequence that may run
- * without a radix cache, else a share of `bytes`, one of which is padding. */
+/* States of `state` bytes that SGLang keeps beside the KV, in a pool of their own: one for each
+ * sequence that may run without a radix cache, else a share of `bytes`, one of which is padding. */
 static guint32
-state_slots(const Resolver *r, double bytes)
+state_slots(const Resolver *r, double bytes, double state)
 {
-  const Scenario *s = r->scenario;
-  double state = (double)model_rank_state_bytes(s->model, s->tensor_parallel_size);
-
-  if (state == 0)
+  if (state == 0 || bytes <= 0)
     return 0;
   if (r->settings->disable_radix_cache && resolver_given(r, "max-running-requests"))
     return (guint32)r->settings->max_running_requests;
   return (guint32)MAX(bytes * STATES_FOR_KV / (1 + STATES_FOR_KV) / state - 1, 0);
 }
 
-/* _calculate_mamba_ratio: a sequence's own state, those that the radix cache keeps of it, and two to
- * write by turns where the host runs ahead of the steps. */
+/* _calculate_mamba_ratio: a sequence's own state, those that the radix cache keeps of it, and two
+ * to write by turns where the host runs ahead of the steps. */
 static guint32
 states_a_request(const SchedulerConfig *c)
 {
@@ -304,6 +301,7 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
       model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups) +
       model_stage_padding_bytes(s->model, ranks, s->expert_groups, &all, &padding);
   double before = s->device->memory_bytes - (double)server_memory_before_weights(s->device, ranks);
+  double state = (double)model_rank_state_bytes(s->model, s->tensor_parallel_size);
   double bytes, states;
 
   s->mem_fraction_static = resolver_given(r, "mem-fraction-static")
@@ -313,9 +311,8 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
     resolver_origin(r, "mem_fraction_static", "sglang, %s", s->device->name);
   json_object_del(s->defaults, "gpu_memory_utilization");
   bytes = before * s->mem_fraction_static - (double)weights;
-  states = (double)model_rank_state_bytes(s->model, s->tensor_parallel_size);
-  s->state_slots = bytes > 0 ? state_slots(r, bytes) : 0;
-  states *= s->state_slots + 1;
+  s->state_slots = state_slots(r, bytes, state);
+  states = state * (s->state_slots + 1);
   bytes -= states;
   *blocks = bytes > 0 ? pool_blocks((guint64)bytes, r->pool_bytes_per_block) : 0;
   resolver_origin(r, "max_total_tokens", "%.3g of %.2f GiB, less weights %.2f",

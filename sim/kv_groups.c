@@ -273,13 +273,9 @@ kv_groups_period(const KvGroups *groups)
   guint64 period = 1;
 
   for (guint i = 0; i < groups->n_kinds; i++) {
-    guint64 tokens = MAX(groups->kinds[i].block_tokens, 1), a = period, b = tokens;
-    while (b != 0) {
-      guint64 rest = a % b;
-      a = b;
-      b = rest;
-    }
-    period = MIN(period / a * tokens, G_MAXUINT32);
+    guint32 tokens = MAX(groups->kinds[i].block_tokens, 1);
+    guint64 common = common_divisor(tokens, (guint32)period);
+    period = MIN(period / common * tokens, G_MAXUINT32);
   }
   return period;
 }

@@ -38,15 +38,27 @@ typedef struct {
   guint32 group_layers;  /* layers that a group has room for */
   guint32 block_tensors; /* tensors that a block has a part of */
   guint64 page_bytes;    /* of one layer in one block, on one rank */
-  guint64 block_bytes;    /* page_bytes x group_layers; with one kind of layers, that of all of them */
+  guint64 block_bytes; /* page_bytes x group_layers; with one kind of layers, that of all of them */
   gboolean is_compressed; /* an entry is of several tokens: a layer's page is one of each size */
 } KvGroups;
+
+/* The greatest common divisor; that of a and 0 is a. */
+static inline guint32
+common_divisor(guint32 a, guint32 b)
+{
+  while (b != 0) {
+    guint32 rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
 
 /* The groups on one of `tp` ranks, with blocks of at least block_size tokens. FALSE if the model
  * has neither KV nor states, or more than KV_GROUP_KINDS kinds. */
 gboolean kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *groups);
-/* The same of a model whose layers are all compressed (kv_groups_compressed.c), which fixes how many
- * tokens a block of each group holds. */
+/* The same of a model whose layers are all compressed (kv_groups_compressed.c), which fixes how
+ * many tokens a block of each group holds. */
 gboolean kv_groups_find_compressed(const Model *model, KvGroups *groups);
 
 /* Lets the prefix cache keep states, as far apart as the blocks of the whole context are long.

@@ -15,7 +15,6 @@ enum {
   ENTRY_TOKENS = 256,    /* that a block of entries is of */
   WINDOW_TOKENS = 64,    /* that a block of the windows is of */
   PAGE_ALIGNMENT = 576,  /* of FlashMLA's FP8 rows */
-  OVERLAPPED_RATIO = 4,  /* entries of so many tokens are made of twice as many */
   OVERLAPPED_TOKENS = 4, /* that a block of their compressors' states is of */
   STATE_TOKENS = 8,      /* and of the others' */
 };
@@ -74,8 +73,7 @@ add_kind(KvGroups *groups, KvGroupKind kind, guint32 tuples)
   kind.groups = (kind.layers + tuples - 1) / tuples;
   groups->kinds[groups->n_kinds++] = kind;
   groups->n_groups += kind.groups;
-  groups->group_layers =
-      MAX(groups->group_layers, (kind.layers + kind.groups - 1) / kind.groups);
+  groups->group_layers = MAX(groups->group_layers, (kind.layers + kind.groups - 1) / kind.groups);
 }
 
 /* The ratios of a model's layers, in rising order; the last is that of the layers that have but a
@@ -124,7 +122,7 @@ kv_groups_find_compressed(const Model *model, KvGroups *groups)
   add_kind(groups, (KvGroupKind){KV_WINDOW, model->layers, 1, any->window, WINDOW_TOKENS}, tuples);
   for (guint i = 0; i < n_ratios; i++) {
     guint32 ratio = ratios[i].mixer->ratio;
-    gboolean overlaps = ratio == OVERLAPPED_RATIO;
+    gboolean overlaps = ratio == MIXER_OVERLAPPED_RATIO;
     add_kind(groups,
              (KvGroupKind){KV_WINDOW, ratios[i].layers, 1, overlaps ? 2 * ratio : ratio,
                            overlaps ? OVERLAPPED_TOKENS : STATE_TOKENS},

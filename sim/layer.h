@@ -7,9 +7,9 @@
  *   latent    attention over one latent vector a token, shared by all heads (DeepSeek's MLA)
  *   sparse    latent, or with KV heads, over the `window` tokens that an indexer picks (DeepSeek
  *             3.2, MiniMax-M3)
- *   compressed one vector that is key and value of all heads: those of the last `window` tokens, and
- *             beside them one made of each `ratio` tokens, all or those that an indexer picks
- *             (DeepSeek-V4)
+ *   compressed one vector that is key and value of all heads: those of the last `window`
+ *             tokens, and beside them one made of each `ratio` tokens, all or those that an
+ *             indexer picks (DeepSeek-V4)
  *   recurrent a state of fixed size a sequence (Mamba, gated delta, linear attention)
  *   none      no mixer: a layer of nothing but a feed-forward part
  * Layers that are alike in all of this are one entry with a count; their order is not kept.
@@ -29,6 +29,9 @@ typedef enum {
   MIXER_COMPRESSED,
   MIXER_RECURRENT
 } MixerKind;
+
+/* Compressed entries of so many tokens are made of twice as many. */
+enum { MIXER_OVERLAPPED_RATIO = 4 };
 
 /* Kinds of recurrent layers: a selective scan, one with a scalar decay a head, a gated delta rule,
  * one with a decay an element of the key (Kimi's KDA).
@@ -111,8 +114,8 @@ mixer_index_bytes(const Mixer *mixer)
              : 2 * (guint64)mixer->index_dim;
 }
 
-/* Tensors that one layer's KV is kept in: K and V, or one vector; beside compressed ones that of the
- * indexer. */
+/* Tensors that one layer's KV is kept in: K and V, or one vector; beside compressed ones that of
+ * the indexer. */
 static inline guint32
 mixer_kv_tensors(const Mixer *mixer)
 {
@@ -121,8 +124,8 @@ mixer_kv_tensors(const Mixer *mixer)
   return mixer->latent_dim > 0 ? 1 : 2;
 }
 
-/* Compressed: bytes of a vector. An FP8 cache keeps the rotated part at 16 bits and a scale of 8 for
- * 64 elements (vLLM's fp8_ds_mla of DeepSeek-V4: 584 bytes of 512 elements). */
+/* Compressed: bytes of a vector. An FP8 cache keeps the rotated part at 16 bits and a scale of 8
+ * for 64 elements (vLLM's fp8_ds_mla of DeepSeek-V4: 584 bytes of 512 elements). */
 static inline guint64
 mixer_entry_bytes(const Mixer *mixer, guint32 kv_bits)
 {

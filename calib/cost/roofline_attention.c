@@ -2,23 +2,23 @@
  * key, bytes a token. */
 #include "roofline_work.h"
 
-/* The class of a mixer, a new one where there is none. */
-static AttentionClass *
+static const Mixer sees_all = {.kind = MIXER_FULL};
+
+/* The place of a mixer's class, a new one where there is none. */
+static guint
 find_class(Roofline *self, const Mixer *mixer)
 {
   ContextWindow window = mixer_window(mixer);
-  AttentionClass *class;
 
   for (guint i = 0; i < self->n_classes; i++) {
-    class = &self->classes[i];
+    const AttentionClass *class = &self->classes[i];
     if (class->window.tokens == window.tokens && class->window.in_chunks == window.in_chunks)
-      return class;
+      return i;
   }
   g_assert(self->n_classes < ATTENTION_CLASSES);
-  class = &self->classes[self->n_classes++];
-  class->mixer = *mixer;
-  class->window = window;
-  return class;
+  self->classes[self->n_classes].mixer = *mixer;
+  self->classes[self->n_classes].window = window;
+  return self->n_classes++;
 }
 
 /* Work of one layer for a pair of a query and a key, and bytes that a decode reads a token. */
@@ -27,12 +27,13 @@ typedef struct {
 } AttentionWork;
 
 /* What picks the tokens of sparse attention looks at all of them: index_heads products of index_dim
- * over one key. All of them on every rank with latent attention (DeepSeek-V3.2); one beside each KV
- * head else (MiniMax-M3). */
+ * over one key. All of them on every rank with latent (DeepSeek-V3.2) and compressed attention
+ * (DeepSeek-V4); one beside each KV head else (MiniMax-M3). */
 static AttentionWork
 indexer_work_of(const Mixer *mixer, guint32 tp)
 {
-  guint32 heads = mixer->latent_dim > 0 ? mixer->index_heads : MAX(1, mixer->index_heads / tp);
+  gboolean on_every_rank = mixer->latent_dim > 0 || mixer->kind == MIXER_COMPRESSED;
+  guint32 heads = on_every_rank ? mixer->index_heads : MAX(1, mixer->index_heads / tp);
   double flops = 2.0 * heads * mixer->index_dim;
 
   return (AttentionWork){
@@ -100,35 +101,28 @@ add_recurrent(Roofline *self, const Layer *layer, guint32 tp, double peak)
 static void
 add_compressed(Roofline *self, const Layer *layer, guint32 kv_bits, guint32 tp, AttentionWork *sums)
 {
-  static const Mixer sees_all = {.kind = MIXER_FULL};
   const Mixer *mixer = &layer->mixer;
   const Mixer near = {.kind = MIXER_SLIDING, .window = mixer->window};
   const Mixer picked = {.kind = MIXER_SLIDING, .window = mixer_entry_window(mixer).tokens};
   double flops = 4.0 * (mixer->heads / tp) * mixer->head_dim;
-  double picking = 2.0 * mixer->index_heads * mixer->index_dim;
   const AttentionWork work = {.prefill_flops = flops,
                               .decode_flops = flops,
                               .bytes = (double)mixer_entry_bytes(mixer, kv_bits)};
-  const AttentionWork index = {.prefill_flops = picking,
-                               .decode_flops = picking,
-                               .bytes = (double)mixer_index_bytes(mixer)};
+  const AttentionWork index = indexer_work_of(mixer, tp);
 
-  add_work(&sums[find_class(self, &near) - self->classes], &work, layer->count);
+  add_work(&sums[find_class(self, &near)], &work, layer->count);
   if (mixer->ratio == 0)
     return;
-  add_work(&sums[find_class(self, mixer->picked > 0 ? &picked : &sees_all) - self->classes], &work,
+  add_work(&sums[find_class(self, mixer->picked > 0 ? &picked : &sees_all)], &work,
            (double)layer->count / mixer->ratio);
   if (mixer->picked > 0)
-    add_work(&sums[find_class(self, &sees_all) - self->classes], &index,
-             (double)layer->count / mixer->ratio);
+    add_work(&sums[find_class(self, &sees_all)], &index, (double)layer->count / mixer->ratio);
 }
 
 /* The work of all layers, by class. */
 static void
 sum_attention(Roofline *self, const Model *model, guint32 tp, AttentionWork *sums)
 {
-  static const Mixer sees_all = {.kind = MIXER_FULL};
-
   for (guint i = 0; i < model->n_kinds; i++) {
     const Layer *layer = &model->kinds[i];
     AttentionWork work;
@@ -139,10 +133,10 @@ sum_attention(Roofline *self, const Model *model, guint32 tp, AttentionWork *sum
       continue;
     }
     work = work_of(layer, model->kv_bits, tp);
-    add_work(&sums[find_class(self, &layer->mixer) - self->classes], &work, layer->count);
+    add_work(&sums[find_class(self, &layer->mixer)], &work, layer->count);
     if (layer->mixer.kind == MIXER_SPARSE) {
       work = indexer_work_of(&layer->mixer, tp);
-      add_work(&sums[find_class(self, &sees_all) - self->classes], &work, layer->count);
+      add_work(&sums[find_class(self, &sees_all)], &work, layer->count);
     }
   }
 }

@@ -3,30 +3,17 @@
 #include "groups.h"
 #include "sim/mix.h"
 
-/* The greatest common divisor; that of a and 0 is a. */
-static guint32
-divisor(guint32 a, guint32 b)
-{
-  while (b != 0) {
-    guint32 rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a;
-}
-
 void
 group_cache_align(GroupCache *cache)
 {
   guint32 n = 0;
 
-  cache->alignment = 1;
+  cache->alignment = (guint32)kv_groups_period(cache->groups);
   cache->kind_of = g_new(const KvGroupKind *, cache->groups->n_groups);
   for (guint i = 0; i < cache->groups->n_kinds; i++) {
     const KvGroupKind *kind = &cache->groups->kinds[i];
     g_assert(kind->block_tokens > 0);
-    cache->unit_tokens = divisor(kind->block_tokens, cache->unit_tokens);
-    cache->alignment *= kind->block_tokens / divisor(kind->block_tokens, cache->alignment);
+    cache->unit_tokens = common_divisor(kind->block_tokens, cache->unit_tokens);
     for (guint32 j = 0; j < kind->groups; j++)
       cache->kind_of[n++] = kind;
   }

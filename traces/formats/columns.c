@@ -243,14 +243,13 @@ columns_advice(const char *line, const char *end)
   g_autofree char *header = g_strndup(line, (gsize)(end - line));
   g_auto(GStrv) names = g_strsplit(header, ",", TRACE_COLUMNS_MAX);
   const char *found[CSV_OUTPUT + 1] = {NULL, "TIME", "IN", "OUT"};
+  const char *apart = strchr(header, ';') != NULL ? ";" : "\\t";
   guint n = g_strv_length(names);
 
   if (n < 2 && strpbrk(header, ";\t") != NULL)
     return g_strdup_printf("Its fields are apart by '%s', expected ',': tr '%s' , <FILE >OTHER "
                            "(where numbers have commas for points: tr ',%s' '.,')",
-                           strchr(header, ';') != NULL ? ";" : "\\t",
-                           strchr(header, ';') != NULL ? ";" : "\\t",
-                           strchr(header, ';') != NULL ? ";" : "\\t");
+                           apart, apart, apart);
   if (n < 3 || !g_utf8_validate(header, -1, NULL) || strpbrk(header, "{'") != NULL)
     return NULL;
   for (guint i = 0; i < n; i++)
