@@ -42,6 +42,7 @@ script_tests = \
   %D%/report/explain.py \
   %D%/report/perfetto.py \
   %D%/report/report.py \
+  %D%/report/told.py \
   %D%/study/capacity.py \
   %D%/study/policies.py \
   %D%/study/poster.py \
