@@ -33,6 +33,7 @@ script_tests = \
   %D%/reading/bad-traces.py \
   %D%/reading/checkpoints.py \
   %D%/reading/families.py \
+  %D%/reading/kinds.py \
   %D%/reading/forms.py \
   %D%/reading/profile.py \
   %D%/reading/sessions.py \
@@ -41,6 +42,7 @@ script_tests = \
   %D%/report/explain.py \
   %D%/report/perfetto.py \
   %D%/report/report.py \
+  %D%/report/told.py \
   %D%/study/capacity.py \
   %D%/study/policies.py \
   %D%/study/poster.py \
