@@ -47,6 +47,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/run/perfetto_window.c %D%/run/perfetto_window.h \
   %D%/run/progress.c %D%/run/progress.h \
   %D%/run/slowdown.c %D%/run/slowdown.h \
+  %D%/workload/generated_files.c %D%/workload/generated_files.h \
   %D%/workload/generated_trace.c %D%/workload/generated_trace.h \
   %D%/workload/trace_name.c %D%/workload/trace_name.h \
   %D%/workload/workload_source.c %D%/workload/workload_source.h

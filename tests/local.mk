@@ -33,6 +33,7 @@ script_tests = \
   %D%/reading/bad-traces.py \
   %D%/reading/checkpoints.py \
   %D%/reading/families.py \
+  %D%/reading/kinds.py \
   %D%/reading/forms.py \
   %D%/reading/profile.py \
   %D%/reading/sessions.py \
