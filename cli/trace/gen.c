@@ -29,12 +29,12 @@ choose_format(const GenOptions *options, const TraceGen *gen, GError **error)
 static gboolean
 check_files(const GenOptions *options, GError **error)
 {
-  const char *const texts[] = {options->prompt, options->output};
+  const char *const texts[] = {options->prompt, options->output, options->max_tokens};
   const NamedFile output = {"-o", options->out};
 
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-    if (texts[i] != NULL && g_str_has_prefix(texts[i], "empirical:") &&
-        !output_file_check(&output, 1, &(NamedFile){"empirical", texts[i] + strlen("empirical:")},
+    if (texts[i] != NULL && g_str_has_prefix(texts[i], LENGTHS_FILE) &&
+        !output_file_check(&output, 1, &(NamedFile){"empirical", texts[i] + strlen(LENGTHS_FILE)},
                            1, error))
       return FALSE;
   return TRUE;
