@@ -6,6 +6,7 @@
 #include "output_file.h"
 #include "resolve.h"
 #include "settings_option.h"
+#include "scenario/workload/generated_trace.h"
 #include "scenario/workload/trace_name.h"
 
 typedef struct {
@@ -22,29 +23,34 @@ add(Files *files, GArray *list, const char *name, const char *path)
   g_array_append_val(list, file);
 }
 
+/* A file that a generated trace draws lengths from; its name stays. */
+static char *
+add_lengths(const char *name, gpointer files)
+{
+  add(files, ((Files *)files)->inputs, "trace", name);
+  return NULL;
+}
+
 /* The file that an option's value names: of a model its config.json, of a recording the part before
  * a colon, of a generated trace the file that lengths are drawn from. */
 static void
 add_input(Files *files, const char *option, const char *text)
 {
-  const char *drawn = strstr(text, "empirical:"), *colon = strrchr(text, ':');
+  const char *colon = strrchr(text, ':');
 
   add(files, files->inputs, option, text);
   if (g_str_equal(option, "model")) {
     g_autofree char *path = resolve_model_file(text);
     if (path != NULL)
       add(files, files->inputs, option, path);
+  } else if (g_str_equal(option, "trace") && g_str_has_prefix(text, TRACE_GENERATED)) {
+    g_free(generated_trace_map_files(text + strlen(TRACE_GENERATED), add_lengths, files));
   } else if (g_str_equal(option, "trace")) {
     g_autofree char *path = trace_name_path(text, NULL);
     if (path != NULL)
       add(files, files->inputs, option, path);
   } else if (g_str_equal(option, "replay") && colon != NULL) {
     g_autofree char *path = g_strndup(text, (gsize)(colon - text));
-    add(files, files->inputs, option, path);
-  }
-  for (; drawn != NULL; drawn = strstr(drawn, "empirical:")) {
-    drawn += strlen("empirical:");
-    g_autofree char *path = g_strndup(drawn, strcspn(drawn, " \t\n'\""));
     add(files, files->inputs, option, path);
   }
 }

@@ -2,31 +2,40 @@
 
 #include "scenario/resolve.h"
 #include "scenario/scenario.h"
+#include "scenario/workload/generated_trace.h"
 #include "scenario/workload/trace_name.h"
 #include "unlimited_table.h"
 
 #include <string.h>
 
-#define EMPIRICAL "empirical:"
+/* What a generated trace's files are told by: their contents. */
+typedef struct {
+  Shelf *shelf;
+  GError **error;
+  gboolean failed;
+} Digests;
 
-/* A generated trace is its options, and the files that they name. */
-static gboolean
-append_generator(GString *text, Shelf *shelf, const char *options, GError **error)
+static char *
+digest_of(const char *name, gpointer data)
 {
-  const char *at = options;
+  Digests *digests = data;
+  const char *digest =
+      digests->failed ? NULL : shelf_file_digest(digests->shelf, name, digests->error);
 
-  g_string_append(text, options);
-  while ((at = strstr(at, EMPIRICAL)) != NULL) {
-    g_autofree char *name = NULL;
-    const char *digest;
-    at += strlen(EMPIRICAL);
-    name = g_strndup(at, strcspn(at, " \t'\""));
-    digest = shelf_file_digest(shelf, name, error);
-    if (digest == NULL)
-      return FALSE;
-    g_string_append_printf(text, "\n%s", digest);
-  }
-  return TRUE;
+  digests->failed |= digest == NULL;
+  return g_strdup(digest);
+}
+
+/* A generated trace is its options, and the contents of the files that they name. */
+static gboolean
+append_generator(GString *text, Shelf *shelf, const char *name, GError **error)
+{
+  Digests digests = {shelf, error, FALSE};
+  g_autofree char *options =
+      generated_trace_map_files(name + strlen(TRACE_GENERATED), digest_of, &digests);
+
+  g_string_append_printf(text, TRACE_GENERATED "%s", options);
+  return !digests.failed;
 }
 
 static gboolean

@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "scenario/shipped.h"
+#include "scenario/workload/generated_trace.h"
 #include "scenario/workload/trace_name.h"
-
-#define EMPIRICAL "empirical:"
 
 /* A shipped name stays as it is. Any other that is a file in the study's folder, or has a slash, is
  * a path there. */
@@ -25,23 +24,20 @@ path_from_study(const char *folder, const char *value, const char *const *kinds)
   return g_strdup(value);
 }
 
-/* The files that a generated trace takes lengths from, likewise. */
+/* A file that a generated trace takes lengths from, likewise. */
+static char *
+lengths_from_study(const char *name, gpointer folder)
+{
+  return path_from_study(folder, name, NULL);
+}
+
 static char *
 generator_from_study(const char *folder, const char *value)
 {
-  g_autoptr(GString) text = g_string_new(NULL);
-  const char *at, *rest = value;
+  const char *options = value + strlen(TRACE_GENERATED);
+  g_autofree char *there = generated_trace_map_files(options, lengths_from_study, (gpointer)folder);
 
-  while ((at = strstr(rest, EMPIRICAL)) != NULL) {
-    gsize length = strcspn(at + strlen(EMPIRICAL), " \t'\"");
-    g_autofree char *name = g_strndup(at + strlen(EMPIRICAL), length);
-    g_autofree char *path = path_from_study(folder, name, NULL);
-    g_string_append_len(text, rest, at + strlen(EMPIRICAL) - rest);
-    g_string_append(text, path);
-    rest = at + strlen(EMPIRICAL) + length;
-  }
-  g_string_append(text, rest);
-  return g_strdup(text->str);
+  return g_strconcat(TRACE_GENERATED, there, NULL);
 }
 
 char *

@@ -98,6 +98,7 @@ def test_one_name_twice():
     os.symlink("absent", "to-absent")
     os.link("t.csv", "hard")
     os.mkdir("folder")
+    write("t t.csv", content)
     run = ["run", *HARDWARE, "--trace", "t.csv"]
     for words in ([*run, "--requests", "same", "--decisions", "same"], [*run, "--requests", "same", "-o", "./same"],
                   [*run, "--requests", "absent", "--decisions", "to-absent"],
@@ -109,7 +110,10 @@ def test_one_name_twice():
                    "--requests", "t.csv"],
                   ["trace", "convert", "t.csv", "-o", "t.csv", "--limit", "1"], ["trace", "convert", "t.csv", "-o", "hard"],
                   ["trace", "gen", "--requests", "2", "--rate", "1", "--prompt", "empirical:t.csv", "--output", "fixed:2",
-                   "-o", "t.csv"]):
+                   "-o", "t.csv"],
+                  ["run", *HARDWARE, "--trace", "gen:--requests 2 --rate 1 --prompt fixed:2 --output 'empirical:t t.csv'", "--requests", "t t.csv"],
+                  ["trace", "gen", "--requests", "2", "--rate", "1", "--prompt", "fixed:2", "--output", "fixed:2",
+                   "--max-tokens", "empirical:t.csv", "-o", "t.csv"]):
         result = refused(*words, expected=["name another file"])
         check(not result.out, str(result))
         check_equal((read("t.csv").decode(), read("same")), (content, b"kept"), words)
