@@ -6,7 +6,7 @@
 #include "output_file.h"
 #include "resolve.h"
 #include "settings_option.h"
-#include "scenario/workload/generated_trace.h"
+#include "scenario/workload/generated_files.h"
 #include "scenario/workload/trace_name.h"
 
 typedef struct {
@@ -23,12 +23,13 @@ add(Files *files, GArray *list, const char *name, const char *path)
   g_array_append_val(list, file);
 }
 
-/* A file that a generated trace draws lengths from; its name stays. */
 static char *
-add_lengths(const char *name, gpointer files)
+add_lengths(const char *name, gpointer data)
 {
-  add(files, ((Files *)files)->inputs, "trace", name);
-  return NULL;
+  Files *files = data;
+
+  add(files, files->inputs, "trace", name);
+  return g_strdup(name);
 }
 
 /* The file that an option's value names: of a model its config.json, of a recording the part before
@@ -43,9 +44,8 @@ add_input(Files *files, const char *option, const char *text)
     g_autofree char *path = resolve_model_file(text);
     if (path != NULL)
       add(files, files->inputs, option, path);
-  } else if (g_str_equal(option, "trace") && g_str_has_prefix(text, TRACE_GENERATED)) {
-    g_free(generated_trace_map_files(text + strlen(TRACE_GENERATED), add_lengths, files));
   } else if (g_str_equal(option, "trace")) {
+    g_autofree char *with = generated_files_replace(text, add_lengths, files);
     g_autofree char *path = trace_name_path(text, NULL);
     if (path != NULL)
       add(files, files->inputs, option, path);

@@ -97,8 +97,10 @@ fill_bucket(DurationHistogram *histogram, guint bucket, Ramp *ramp)
   guint64 above_ps = ramp->at_ps - bucket_lower_ps(bucket), inside = ramp->left;
   guint64 growth_ps = ramp->growth_ps;
 
-  if (growth_ps > 0)
-    inside = MIN(inside, (bucket_lower_ps(bucket + 1) - ramp->at_ps + growth_ps - 1) / growth_ps);
+  if (growth_ps > 0) {
+    guint64 most = (bucket_lower_ps(bucket + 1) - ramp->at_ps + growth_ps - 1) / growth_ps;
+    inside = MIN(inside, most);
+  }
   histogram->count[bucket] += inside * ramp->weight;
   histogram->above_lower_ps[bucket] +=
       (WideSum)(inside * above_ps + growth_ps * (inside * (inside - 1) / 2)) * ramp->weight;
@@ -138,13 +140,13 @@ duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gin
 {
   Ramp ramp = {(guint64)first_ps, (guint64)growth_ps, n, weight};
   gint64 last_ps = first_ps + (gint64)(n - 1) * growth_ps;
-  guint bucket = bucket_of(ramp.at_ps);
+  guint bucket = bucket_of(ramp.at_ps), last_bucket = bucket_of((guint64)last_ps);
 
   g_assert(growth_ps >= 0);
   if (weight == 0)
     return;
   histogram->lowest = MIN(histogram->lowest, bucket);
-  histogram->highest = MAX(histogram->highest, bucket_of((guint64)last_ps));
+  histogram->highest = MAX(histogram->highest, last_bucket);
   histogram->max_ps = MAX(histogram->max_ps, last_ps);
   histogram->total += n * weight;
   histogram->sum_ps += (((WideSum)first_ps + (WideSum)last_ps) * n / 2) * weight;

@@ -2,40 +2,35 @@
 
 #include "scenario/resolve.h"
 #include "scenario/scenario.h"
-#include "scenario/workload/generated_trace.h"
+#include "scenario/workload/generated_files.h"
 #include "scenario/workload/trace_name.h"
 #include "unlimited_table.h"
 
 #include <string.h>
 
-/* What a generated trace's files are told by: their contents. */
 typedef struct {
   Shelf *shelf;
   GError **error;
-  gboolean failed;
 } Digests;
 
 static char *
 digest_of(const char *name, gpointer data)
 {
-  Digests *digests = data;
-  const char *digest =
-      digests->failed ? NULL : shelf_file_digest(digests->shelf, name, digests->error);
+  const Digests *digests = data;
 
-  digests->failed |= digest == NULL;
-  return g_strdup(digest);
+  return g_strdup(shelf_file_digest(digests->shelf, name, digests->error));
 }
 
-/* A generated trace is its options, and the contents of the files that they name. */
+/* A generated trace is its options, with the contents of the files that they name. */
 static gboolean
-append_generator(GString *text, Shelf *shelf, const char *name, GError **error)
+append_generator(GString *text, Shelf *shelf, const char *trace, GError **error)
 {
-  Digests digests = {shelf, error, FALSE};
-  g_autofree char *options =
-      generated_trace_map_files(name + strlen(TRACE_GENERATED), digest_of, &digests);
+  Digests digests = {shelf, error};
+  g_autofree char *options = generated_files_replace(trace, digest_of, &digests);
 
-  g_string_append_printf(text, TRACE_GENERATED "%s", options);
-  return !digests.failed;
+  if (options != NULL)
+    g_string_append(text, options);
+  return options != NULL;
 }
 
 static gboolean

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "scenario/shipped.h"
-#include "scenario/workload/generated_trace.h"
+#include "scenario/workload/generated_files.h"
 #include "scenario/workload/trace_name.h"
 
 /* A shipped name stays as it is. Any other that is a file in the study's folder, or has a slash, is
@@ -31,15 +31,6 @@ lengths_from_study(const char *name, gpointer folder)
   return path_from_study(folder, name, NULL);
 }
 
-static char *
-generator_from_study(const char *folder, const char *value)
-{
-  const char *options = value + strlen(TRACE_GENERATED);
-  g_autofree char *there = generated_trace_map_files(options, lengths_from_study, (gpointer)folder);
-
-  return g_strconcat(TRACE_GENERATED, there, NULL);
-}
-
 char *
 study_value(const char *folder, const char *option, const char *text)
 {
@@ -50,7 +41,7 @@ study_value(const char *folder, const char *option, const char *text)
   static const char *const traces[] = {"traces", ".csv", "traces", ".jsonl", NULL};
 
   if (g_str_equal(option, "trace") && g_str_has_prefix(text, TRACE_GENERATED))
-    return generator_from_study(folder, text);
+    return generated_files_replace(text, lengths_from_study, (gpointer)folder);
   if (g_str_equal(option, "trace"))
     return path_from_study(folder, text, traces);
   if (g_str_equal(option, "model"))

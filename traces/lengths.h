@@ -10,7 +10,7 @@
 
 #include "traces/random.h"
 
-#define LENGTHS_OF_FILE "empirical:"
+#define LENGTHS_FILE "empirical:"
 
 typedef enum { LENGTHS_FIXED, LENGTHS_UNIFORM, LENGTHS_LOGNORMAL, LENGTHS_EMPIRICAL } LengthsKind;
 

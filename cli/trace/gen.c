@@ -33,9 +33,9 @@ check_files(const GenOptions *options, GError **error)
   const NamedFile output = {"-o", options->out};
 
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-    if (texts[i] != NULL && g_str_has_prefix(texts[i], LENGTHS_OF_FILE) &&
-        !output_file_check(&output, 1,
-                           &(NamedFile){"empirical", texts[i] + strlen(LENGTHS_OF_FILE)}, 1, error))
+    if (texts[i] != NULL && g_str_has_prefix(texts[i], LENGTHS_FILE) &&
+        !output_file_check(&output, 1, &(NamedFile){"empirical", texts[i] + strlen(LENGTHS_FILE)},
+                           1, error))
       return FALSE;
   return TRUE;
 }

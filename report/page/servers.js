@@ -35,8 +35,8 @@ function pointText(pair) {
 }
 
 function logAxis(title) {
-  return { type: 'logarithmic', title: { display: true, text: title }, ticks: { callback(value) {
-    return decadeTicks([value]).length ? number(value) : '';
+  return { type: 'logarithmic', title: { display: true, text: title }, ticks: { callback(value, i, ticks) {
+    return hasLabel(value, ticks) ? number(value) : '';
   } } };
 }
 

@@ -4,7 +4,6 @@
 
 #include "scenario/option_words.h"
 #include "scenario/typed.h"
-#include "traces/shell_word.h"
 #include "trace_name.h"
 
 #include <string.h>
@@ -172,33 +171,6 @@ gen_options_take(const GenOptions *options, TraceGen *gen, GError **error)
          (options->seed == NULL ||
           typed_uint(options->seed, "--seed", 0, G_MAXUINT64, &gen->seed, error)) &&
          trace_gen_check(gen, error);
-}
-
-char *
-generated_trace_map_files(const char *options, GeneratedTraceFile map, gpointer data)
-{
-  g_autoptr(GString) text = g_string_new(NULL);
-  g_auto(GStrv) words = NULL;
-  gboolean changed = FALSE;
-
-  if (!g_shell_parse_argv(options, NULL, &words, NULL))
-    return g_strdup(options);
-  for (guint i = 0; words[i] != NULL; i++) {
-    char *at = strstr(words[i], LENGTHS_OF_FILE);
-    if (at != NULL && (at == words[i] || at[-1] == '=')) {
-      char *name = at + strlen(LENGTHS_OF_FILE), *mapped = map(name, data);
-      if (mapped != NULL) {
-        char *renamed = g_strdup_printf("%.*s%s", (int)(name - words[i]), words[i], mapped);
-        changed |= !g_str_equal(mapped, name);
-        g_free(mapped);
-        g_free(words[i]);
-        words[i] = renamed;
-      }
-    }
-    g_autofree char *word = shell_word(words[i]);
-    g_string_append_printf(text, "%s%s", i > 0 ? " " : "", word);
-  }
-  return g_strdup(changed ? text->str : options);
 }
 
 Workload *

@@ -21,14 +21,6 @@ gboolean gen_options_take(const GenOptions *options, TraceGen *gen, GError **err
 
 void gen_options_clear(GenOptions *options);
 
-/* What a file that lengths are drawn from (empirical:FILE) is to be called; NULL: as it is. The
- * caller of generated_trace_map_files() frees what it returns. */
-typedef char *(*GeneratedTraceFile)(const char *name, gpointer data);
-
-/* The options with each such file called as `map` says, which is asked in their order; the same
- * text where no name changes, or where they cannot be taken apart. The caller frees it. */
-char *generated_trace_map_files(const char *options, GeneratedTraceFile map, gpointer data);
-
 /* The trace of `options`, a text; the caller frees it. NULL with an error. seed: used if the
  * options have none; NULL: the default. */
 Workload *generated_trace(const char *options, const guint64 *seed, GError **error);

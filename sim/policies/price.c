@@ -117,7 +117,8 @@ static gint64
 layerwise_copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks,
                     const Front *front)
 {
-  const CostChunk chunk = {.tokens = MIN(front->tokens, room_for_prefill(query)),
+  guint32 room = room_for_prefill(query);
+  const CostChunk chunk = {.tokens = MIN(front->tokens, room),
                            .cached_tokens = front->cached_tokens};
   CostShape out = {.contexts = query->decodes, .copy_out_blocks = out_blocks}, in = out;
   CostPiece piece;

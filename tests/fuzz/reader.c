@@ -4,6 +4,7 @@
 
 #include "cli/program.h"
 #include "tests/fuzz/edits.h"
+#include "tests/fuzz/options.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -23,6 +24,9 @@
   "run --model llama-2-7b --device a100-40gb --trace trace.csv --num-gpu-blocks 3 "                \
   "--block-size 4 --scheduler vllm-0.6 "
 #define MAKE_RESULTS SMALL_RUN "--overflow swap --record-steps -o template.db"
+#define MAKE_EVICTIONS                                                                             \
+  "run --model llama-2-7b --device a100-40gb --trace trace.csv --num-gpu-blocks 7 --block-size 2 " \
+  "--scheduler vllm-0.6 --overflow swap --record-steps -o template.db"
 #define ASK_RESULTS                                                                                \
   {                                                                                                \
     "explain results.db", SMALL_RUN "--executor replay --replay results.db"                        \
@@ -36,7 +40,8 @@
   "--outputs 4 --links 1 --seeds 1 --requests 4 --trace none --jobs 1 "
 #define TAKE_RESULTS                                                                               \
   {                                                                                                \
-    "report results.db -o out.html", "merge results.db -o out.db"                                  \
+    "report results.db -o out.html", "merge results.db -o out.db",                                 \
+        "explain results.db --request 1", "explain results.db --preemption 0"                      \
   }
 
 const FuzzReader fuzz_readers[] = {
@@ -69,12 +74,13 @@ const FuzzReader fuzz_readers[] = {
     {"import-folder",
      .files = {"x/meta.yaml", "x/dense.csv", "x/per_sequence.csv", "x/attention.csv", "x/skew.csv"},
      .commands = {"profile import x -o out.db"}},
-    {"study", .files = {"study.ini"}, .commands = {"sweep study.ini -o out.db --dry-run"}},
+    {"study", .files = {"study.ini", "lengths.csv"},
+     .commands = {"sweep study.ini -o out.db --dry-run"}},
     {"results", .files = {"results.db"}, .prepare = {MAKE_TRACE}, .commands = ASK_RESULTS},
     {"results-edits", .files = {"results.db"}, .edits = TRUE, .prepare = {MAKE_TRACE, MAKE_RESULTS},
      .commands = ASK_RESULTS},
-    {"report-edits", .files = {"results.db"}, .edits = TRUE, .prepare = {MAKE_TRACE, MAKE_RESULTS},
-     .commands = TAKE_RESULTS},
+    {"report-edits", .files = {"results.db"}, .edits = TRUE,
+     .prepare = {MAKE_TRACE, MAKE_EVICTIONS}, .commands = TAKE_RESULTS},
     {"studies-edits", .files = {"results.db"}, .edits = TRUE,
      .prepare = {"sweep " SMALL_STUDY "-o template.db --jobs 1 --detail all",
                  "capacity " SMALL_STUDY "-o template.db --jobs 1", SMALL_SEARCH "-o template.db",
@@ -93,6 +99,12 @@ const FuzzReader fuzz_readers[] = {
      .commands = {TINY_LIVE "config.json --load-format safetensors"}},
     {"token-ids", .files = {"ids.jsonl"}, .prepare = {MAKE_TRACE},
      .commands = {TINY_LIVE "SRC/tests/models/tiny-llama.json --token-ids ids.jsonl"}},
+    {"lengths", .files = {"lengths.csv"},
+     .commands = {"trace gen --requests 3 --rate 500 --prompt empirical:lengths.csv --output "
+                  "empirical:lengths.csv --max-tokens empirical:lengths.csv -o out",
+                  "run --dry-run --model llama-2-7b --device a100-40gb --trace "
+                  "'gen:--requests 3 --rate 500 --prompt empirical:lengths.csv --output fixed:3'"}},
+    {"options", .options = TRUE, .prepare = {MAKE_TRACE, MAKE_EVICTIONS}},
     {NULL},
 };
 
@@ -199,27 +211,33 @@ expand(const char *word)
   return g_strdup(word);
 }
 
-/* The exit status of a command that is given as it would be typed. */
+/* The exit status of a command; the first word is the program. */
+static int
+run_words(char **words, char **messages)
+{
+  guint n = g_strv_length(words);
+  g_autofree char **passed = g_new0(char *, n + 1); /* verbs take words out of it */
+  g_auto(GStrv) expanded = g_new0(char *, n + 1);
+  int status;
+
+  for (guint i = 0; i < n; i++)
+    passed[i] = expanded[i] = expand(words[i]);
+  redirect(TRUE);
+  status = program_main(&program, (int)n, passed);
+  redirect(FALSE);
+  *messages = take_messages();
+  return status;
+}
+
+/* The same as it would be typed. */
 static int
 run(const char *command, char **messages)
 {
   g_autofree char *line = g_strconcat("spillway ", command, NULL);
   g_auto(GStrv) words = NULL;
-  g_autofree char **passed = NULL; /* verbs take words out of it */
-  int argc, status;
 
-  g_assert_true(g_shell_parse_argv(line, &argc, &words, NULL));
-  for (int i = 0; i < argc; i++) {
-    char *word = words[i];
-    words[i] = expand(word);
-    g_free(word);
-  }
-  passed = g_memdup2(words, ((gsize)argc + 1) * sizeof *words);
-  redirect(TRUE);
-  status = program_main(&program, argc, passed);
-  redirect(FALSE);
-  *messages = take_messages();
-  return status;
+  g_assert_true(g_shell_parse_argv(line, NULL, &words, NULL));
+  return run_words(words, messages);
 }
 
 static void
@@ -310,9 +328,41 @@ write_parts(const FuzzReader *reader, const guint8 *data, gsize bytes)
   }
 }
 
+/* What a command said of an input is as it has to be; what it wrote is removed. */
+static void
+judge(const char *command, int status, const char *messages)
+{
+  gboolean well = (status == CLI_DONE && count_messages(messages) == 0) ||
+                  (status == CLI_USAGE && count_messages(messages) == 1);
+
+  if (!well)
+    fail(command, status, messages);
+  g_unlink("out");
+  g_unlink("out.db");
+  g_unlink("out.html");
+}
+
+static void
+try_options(const guint8 *data, gsize bytes)
+{
+  g_auto(GStrv) words = options_words(data, bytes);
+  g_autofree char *messages = NULL, *command = NULL;
+  int status;
+
+  if (words == NULL)
+    return;
+  command = g_strjoinv(" ", words + 1);
+  status = run_words(words, &messages);
+  judge(command, status, messages);
+}
+
 void
 fuzz_reader_try(const FuzzReader *reader, const guint8 *data, gsize bytes)
 {
+  if (reader->options) {
+    try_options(data, bytes);
+    return;
+  }
   if (reader->edits)
     edits_apply("template.db", reader->files[0], data, bytes);
   else
@@ -320,12 +370,6 @@ fuzz_reader_try(const FuzzReader *reader, const guint8 *data, gsize bytes)
   for (guint i = 0; i < G_N_ELEMENTS(reader->commands) && reader->commands[i] != NULL; i++) {
     g_autofree char *messages = NULL;
     int status = run(reader->commands[i], &messages);
-    gboolean well = (status == CLI_DONE && count_messages(messages) == 0) ||
-                    (status == CLI_USAGE && count_messages(messages) == 1);
-    if (!well)
-      fail(reader->commands[i], status, messages);
-    g_unlink("out");
-    g_unlink("out.db");
-    g_unlink("out.html");
+    judge(reader->commands[i], status, messages);
   }
 }

@@ -342,6 +342,9 @@ def test_page():
             page.open("page.html")
             check_equal(page.complaints, [])
             check_equal(page.evaluate("document.querySelectorAll('canvas').length"), 4)
+            for name in ("scatter-ttft", "scatter-tpot"):
+                labels = page.evaluate("Chart.getChart('%s').scales.x.ticks.map(tick => tick.label).filter(Boolean)" % name)
+                check(len(labels) >= 3, name + ": too few labels: %s" % labels)
             check_equal(page.evaluate("Chart.getChart('scatter-tpot').data.datasets.filter(s => s.data.some(p => p.point)).map(s => s.data.length)"),
                         [1, 1, 1, 1])
             check_equal(page.evaluate("document.querySelectorAll('details tbody tr').length"), len(ROWS.splitlines()))

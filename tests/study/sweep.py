@@ -240,6 +240,25 @@ def test_escaped_comma():
                 {"h2d=2x,d2h=2x", "h2d=1x"})
 
 
+def test_lengths_of_a_file():
+    """A file of lengths is found from the study's folder, whatever its name; a cell hangs on its content, not on its place"""
+    study = STUDY.replace("--requests 60", "--requests 9").replace("uniform:64,512", "'empirical:a table.csv'").replace(
+        "300,500,2000", "500")
+    content = "arrival_s,prompt_tokens,output_tokens\n0,100,10\n1,200,20\n"
+    for folder in ("here", "there"):
+        os.mkdir(folder)
+        write(study, folder + "/small.ini")
+        write(content, folder + "/a table.csv")
+    write(content.replace(",10", ",90"), "a")
+    check("4 cells run now" in succeed("sweep", "here/small.ini", "-o", "a.db").err)
+    check("0 cells run now" in succeed("sweep", "there/small.ini", "-o", "a.db").err)
+    write(content.replace(",10", ",90"), "there/a table.csv")
+    check("4 cells run now" in succeed("sweep", "there/small.ini", "-o", "a.db").err)
+    write(study.replace("a table", "no table"), "here/small.ini")
+    result = execute("sweep", "here/small.ini", "-o", "a.db")
+    check(result.status == 2 and ": no table.csv: cannot be read" in result.err, str(result))
+
+
 def test_example():
     """The example study of the documents runs"""
     study = os.path.join(SRCDIR, "doc", "examples", "memory.ini")
