@@ -1,8 +1,6 @@
 /* Decoders like Llama's: two norms a layer, grouped heads, a gated feed-forward part. */
 #include "family.h"
 
-#include <string.h>
-
 /* attention_bias is on q, k, v and o. */
 static gboolean
 read_biases(FamilyReader *f)
@@ -185,28 +183,12 @@ read_exaone(FamilyReader *f)
   return add_layers(f);
 }
 
-/* sliding_window_pattern: a number, or a word of L and G that repeats; the last layer is G. */
-static gboolean
-is_windowed_in_pattern(const FamilyReader *f, guint32 index)
-{
-  const char *word = config_text(&f->reader, "sliding_window_pattern");
-
-  if (word != NULL && *word != '\0')
-    return index + 1 < f->layers && word[index % strlen(word)] == 'L';
-  return family_is_in_pattern(f, index);
-}
-
 /* The fourth Exaone: norms of q and k, and behind each part. */
 static gboolean
 read_exaone4(FamilyReader *f)
 {
-  static const char key[] = "sliding_window_pattern";
-
-  if (!family_read_frame(f) ||
-      (config_text(&f->reader, key) == NULL &&
-       !config_amount_or(&f->reader, key, CONFIG_MAX_LAYERS, 0, &f->pattern)))
+  if (!family_read_frame(f) || !family_read_window_pattern(f))
     return FALSE;
-  f->is_windowed = is_windowed_in_pattern;
   f->attention.qk_norm = QK_NORM_HEAD;
   return add_layers(f);
 }
@@ -301,21 +283,39 @@ read_stablelm(FamilyReader *f)
 }
 
 const Family families_llama[] = {
-    {"llama", read_llama, FALSE, NULL},         {"mistral", read_mistral, FALSE, NULL},
-    {"ministral", read_mistral, FALSE, NULL},   {"ministral3", read_mistral, FALSE, NULL},
-    {"qwen", read_qwen, FALSE, NULL},           {"qwen2", read_qwen2, FALSE, NULL},
-    {"qwen2_vl", read_qwen2, FALSE, NULL},      {"qwen2_vl_text", read_qwen2, FALSE, NULL},
-    {"qwen2_5_vl", read_qwen2, FALSE, NULL},    {"qwen2_5_vl_text", read_qwen2, FALSE, NULL},
-    {"qwen3", read_qwen3, FALSE, NULL},         {"qwen3_vl", read_qwen3, FALSE, NULL},
-    {"qwen3_vl_text", read_qwen3, FALSE, NULL}, {"phi3", read_phi3, FALSE, NULL},
-    {"mimo", read_mimo, FALSE, NULL},           {"glm", read_glm, FALSE, NULL},
-    {"glm4", read_glm4, FALSE, NULL},           {"glm4v_text", read_glm4, FALSE, NULL},
-    {"chatglm", read_chatglm, FALSE, NULL},     {"internlm", read_internlm, FALSE, NULL},
-    {"internlm2", read_internlm2, FALSE, NULL}, {"internlm3", read_internlm, FALSE, NULL},
-    {"baichuan", read_baichuan, FALSE, NULL},   {"exaone", read_exaone, FALSE, NULL},
-    {"exaone4", read_exaone4, FALSE, NULL},     {"granite", read_llama, FALSE, NULL},
-    {"olmo", read_olmo, FALSE, NULL},           {"olmo2", read_olmo2, FALSE, NULL},
-    {"olmo3", read_olmo2, FALSE, NULL},         {"smollm3", read_llama, TRUE, NULL},
-    {"seed_oss", read_seed_oss, FALSE, NULL},   {"ernie4_5", read_ernie, TRUE, NULL},
-    {"stablelm", read_stablelm, FALSE, NULL},   {NULL, NULL, FALSE, NULL},
+    {"llama", read_llama, FALSE, NULL},
+    {"mistral", read_mistral, FALSE, NULL},
+    {"ministral", read_mistral, FALSE, NULL},
+    {"ministral3", read_mistral, FALSE, NULL},
+    {"qwen", read_qwen, FALSE, NULL},
+    {"qwen2", read_qwen2, FALSE, NULL},
+    {"qwen2_vl", read_qwen2, FALSE, NULL},
+    {"qwen2_vl_text", read_qwen2, FALSE, NULL},
+    {"qwen2_5_vl", read_qwen2, FALSE, NULL},
+    {"qwen2_5_vl_text", read_qwen2, FALSE, NULL},
+    {"qwen2_5_omni_text", read_qwen2, FALSE, NULL},
+    {"qwen3", read_qwen3, FALSE, NULL},
+    {"qwen3_vl", read_qwen3, FALSE, NULL},
+    {"qwen3_vl_text", read_qwen3, FALSE, NULL},
+    {"phi3", read_phi3, FALSE, NULL},
+    {"mimo", read_mimo, FALSE, NULL},
+    {"glm", read_glm, FALSE, NULL},
+    {"glm4", read_glm4, FALSE, NULL},
+    {"glm4v_text", read_glm4, FALSE, NULL},
+    {"chatglm", read_chatglm, FALSE, NULL},
+    {"internlm", read_internlm, FALSE, NULL},
+    {"internlm2", read_internlm2, FALSE, NULL},
+    {"internlm3", read_internlm, FALSE, NULL},
+    {"baichuan", read_baichuan, FALSE, NULL},
+    {"exaone", read_exaone, FALSE, NULL},
+    {"exaone4", read_exaone4, FALSE, NULL},
+    {"granite", read_llama, FALSE, NULL},
+    {"olmo", read_olmo, FALSE, NULL},
+    {"olmo2", read_olmo2, FALSE, NULL},
+    {"olmo3", read_olmo2, FALSE, NULL},
+    {"smollm3", read_llama, TRUE, NULL},
+    {"seed_oss", read_seed_oss, FALSE, NULL},
+    {"ernie4_5", read_ernie, TRUE, NULL},
+    {"stablelm", read_stablelm, FALSE, NULL},
+    {NULL, NULL, FALSE, NULL},
 };

@@ -22,6 +22,7 @@ typedef struct {
   guint32 window;
   guint32 heads, kv_heads, head_dim, value_dim;
   gboolean borrows_kv;   /* no k and v of its own */
+  gboolean keeps_kv;     /* it borrows, and has the matrices of k and v all the same (Gemma 3n) */
   gboolean value_is_key; /* one product makes both */
   gboolean gates;        /* q comes with a gate of its width */
   guint32 head_gates;    /* outputs of a product that gates whole heads; 0: none */
@@ -64,6 +65,7 @@ typedef struct {
   guint32 step_rank; /* mamba */
   gboolean bias, conv_bias;
   gboolean inner_norms; /* mamba: on the step, B and C (Jamba) */
+  gboolean unnormed;    /* mamba2: no norm behind it (Falcon-H1) */
   guint32 state_bits;
   gboolean split_products; /* delta: a product for each of qkv, z, b, a */
   gboolean full_gate;      /* kda: the gate is one product, not two of the rank head_dim */
@@ -83,6 +85,7 @@ typedef struct {
   guint32 experts_count, active, width;
   guint32 shared_width; /* of the shared experts together; 0: none */
   gboolean shared_gate; /* one product that weighs the shared expert */
+  guint32 idle;         /* experts beside these that the router may choose and that do nothing */
   gboolean gated, router_bias, bias;
   guint32 latent;        /* width that routed experts work at; 0: the hidden one */
   gboolean plain_latent; /* its products are not quantized */

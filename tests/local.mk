@@ -24,6 +24,7 @@ script_tests = \
   %D%/published/accuracy.py \
   %D%/published/copies.py \
   %D%/published/memory.py \
+  %D%/published/starts.py \
   %D%/random/fuzz.py \
   %D%/random/monotonic.py \
   %D%/random/scenarios.py \
@@ -33,6 +34,7 @@ script_tests = \
   %D%/reading/bad-traces.py \
   %D%/reading/checkpoints.py \
   %D%/reading/families.py \
+  %D%/reading/kinds.py \
   %D%/reading/forms.py \
   %D%/reading/profile.py \
   %D%/reading/sessions.py \

@@ -143,13 +143,13 @@ static double
 pieces_ps(const ProfileCost *self, CopyDirection direction, double pieces)
 {
   double factor = direction == COPY_OUT ? self->what_if.d2h_time : self->what_if.h2d_time;
-  double bytes = (double)self->copy_piece_bytes, ps;
+  double bytes = (double)self->copy_piece_bytes, ps, submit_ps = 0;
   gboolean inside;
 
   ps = operation_sheet_ps(self->copies[direction], bytes, pieces, &inside);
   if (self->submits[direction] != NULL)
-    ps = MAX(ps, operation_sheet_ps(self->submits[direction], bytes, pieces, &inside));
-  return factor * ps;
+    submit_ps = operation_sheet_ps(self->submits[direction], bytes, pieces, &inside);
+  return factor * MAX(ps, submit_ps);
 }
 
 gint64
@@ -168,11 +168,13 @@ profile_cost_layer_copy_ps(CostModel *base, CopyDirection direction, guint32 blo
 {
   const ProfileCost *self = (const ProfileCost *)base;
   double pieces = (double)self->copy_pieces_per_block * blocks, stages = base->copy_stages;
+  double part_ps, share_ps;
 
   if (self->copies[direction] == NULL)
     return cost_model_layer_copy_ps(self->roofline, direction, blocks);
-  return MAX(pieces_ps(self, direction, pieces / stages),
-             pieces_ps(self, direction, pieces) / stages);
+  part_ps = pieces_ps(self, direction, pieces / stages);
+  share_ps = pieces_ps(self, direction, pieces) / stages;
+  return MAX(part_ps, share_ps);
 }
 
 static void

@@ -29,12 +29,12 @@ guint64
 content_key(const Workload *workload, guint32 unit, Sequence *sequence, guint32 index)
 {
   const Request *request = workload_request(workload, sequence->request);
+  guint64 key;
 
   if (request->hash_count > 0 && sequence->prefix_keys == NULL)
     make_prefix_keys(workload, unit, sequence);
   if (index < sequence->n_prefix_keys)
     return sequence->prefix_keys[index];
-  return MAX(
-      mix64(((guint64)sequence->request << 32 | index) ^ G_GUINT64_CONSTANT(0xd1b54a32d192ed03)),
-      1);
+  key = mix64(((guint64)sequence->request << 32 | index) ^ G_GUINT64_CONSTANT(0xd1b54a32d192ed03));
+  return MAX(key, 1);
 }

@@ -1,0 +1,223 @@
+/* Many fine experts beside shared ones, over attention with KV heads: Ling, Trinity, K-EXAONE; and
+ * fewer wide ones under other names: DBRX, Grok. */
+#include "family.h"
+
+/* num_experts, moe_intermediate_size and num_shared_experts. */
+static gboolean
+read_experts(FamilyReader *f, ExpertTraits *experts)
+{
+  const ConfigReader *r = &f->reader;
+  guint32 shared;
+
+  *experts = (ExpertTraits){.module = "mlp",
+                            .experts = "experts.0.gate_proj",
+                            .shared = "shared_experts.gate_proj",
+                            .gated = TRUE,
+                            .router_bias = TRUE};
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, experts) ||
+      !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) ||
+      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared))
+    return FALSE;
+  experts->shared_width = shared * experts->width;
+  return TRUE;
+}
+
+/* Ling: its second version has norms of q and k, and a bias of the choice of experts. */
+static gboolean
+read_bailing(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  ExpertTraits experts;
+  gboolean normed;
+  guint32 shared;
+
+  if (!read_experts(f, &experts) || !config_flag_or(r, "use_qk_norm", FALSE, &normed) ||
+      !config_flag_or(r, "use_qkv_bias", FALSE, &f->attention.qkv_bias) ||
+      !config_flag_or(r, "use_bias", FALSE, &f->attention.output_bias) ||
+      !config_flag_or(r, "moe_router_enable_expert_bias", FALSE, &experts.router_bias) ||
+      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
+      !config_count_or(r, "moe_shared_expert_intermediate_size", CONFIG_MAX_FFN, experts.width,
+                       &experts.shared_width))
+    return FALSE;
+  experts.shared_width *= shared;
+  f->attention.module = "attention";
+  f->attention.query = "query_key_value";
+  f->attention.output = "dense";
+  f->attention.qk_norm = normed ? QK_NORM_HEAD : QK_NORM_NONE;
+  f->attention.window = 0;
+  return family_add_expert_layers(f, &experts, family_is_past_dense, 2 * (guint64)f->model->hidden);
+}
+
+static gboolean
+is_past_dense_layers(const FamilyReader *f, guint32 index)
+{
+  return (json_int_t)index >= json_integer_value(config_get(&f->reader, "num_dense_layers"));
+}
+
+/* Trinity: a gate of attention's width, norms before and behind each part. */
+static gboolean
+read_afmoe(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  ExpertTraits experts;
+  guint32 dense;
+
+  if (!read_experts(f, &experts) ||
+      !config_amount_or(r, "num_dense_layers", CONFIG_MAX_LAYERS, 0, &dense) ||
+      !config_count_or(r, "global_attn_every_n_layers", CONFIG_MAX_LAYERS, 4, &f->pattern))
+    return FALSE;
+  f->is_windowed = family_is_in_pattern;
+  f->attention.gates = TRUE;
+  f->attention.qk_norm = QK_NORM_HEAD;
+  return family_add_expert_layers(f, &experts, is_past_dense_layers, 4 * (guint64)f->model->hidden);
+}
+
+/* is_moe_layer has true or false for each layer. */
+static gboolean
+is_in_list(const FamilyReader *f, guint32 index)
+{
+  const json_t *list = config_get(&f->reader, "is_moe_layer");
+
+  return list != NULL ? json_is_true(json_array_get(list, index)) : family_is_past_dense(f, index);
+}
+
+/* K-EXAONE: EXAONE 4's attention. */
+static gboolean
+read_exaone_moe(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  const json_t *list = config_get(r, "is_moe_layer");
+  ExpertTraits experts;
+
+  if (!read_experts(f, &experts) || !family_read_window_pattern(f))
+    return FALSE;
+  if (list != NULL && json_array_size(list) < f->layers)
+    return config_refuse(r, "is_moe_layer", "true or false for each layer");
+  f->attention.qk_norm = QK_NORM_HEAD;
+  return family_add_expert_layers(f, &experts, is_in_list, 2 * (guint64)f->model->hidden);
+}
+
+/* Hy3: attention and experts as Ling's second version has them, in other words. */
+static gboolean
+read_hy3(FamilyReader *f)
+{
+  static const char *const widths[] = {"moe_intermediate_size", "expert_hidden_dim", NULL};
+  const ConfigReader *r = &f->reader;
+  ExpertTraits experts = {.module = "mlp",
+                          .experts = "experts.0.gate_proj",
+                          .shared = "shared_mlp.gate_proj",
+                          .gated = TRUE,
+                          .router_bias = TRUE};
+  guint32 shared;
+  gboolean normed;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !config_count(r, config_key(r, widths), CONFIG_MAX_FFN, &experts.width) ||
+      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
+      !config_flag_or(r, "qk_norm", FALSE, &normed))
+    return FALSE;
+  experts.shared_width = shared * experts.width;
+  f->attention.qk_norm = normed ? QK_NORM_HEAD : QK_NORM_NONE;
+  f->attention.window = 0;
+  return family_add_expert_layers(f, &experts, family_is_past_dense, 2 * (guint64)f->model->hidden);
+}
+
+/* Cohere with experts: attention and they read the same input, behind one norm. The first layers
+ * have a dense part of their own width. */
+static gboolean
+read_cohere2_moe(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  ExpertTraits experts = {.module = "mlp",
+                          .experts = "experts.0.gate_proj",
+                          .shared = "shared_experts.gate_proj",
+                          .gated = TRUE};
+  guint32 shared;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !config_require_flag(r, "use_qk_norm", FALSE) ||
+      !config_require_flag(r, "use_parallel_block", TRUE) ||
+      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
+      !config_amount_or(r, "sliding_window_pattern", CONFIG_MAX_LAYERS, 4, &f->pattern))
+    return FALSE;
+  experts.width = f->dense.width;
+  experts.shared_width = shared * experts.width;
+  if (!config_count_or(r, "prefix_dense_intermediate_size", CONFIG_MAX_FFN, experts.width,
+                       &f->dense.width))
+    return FALSE;
+  f->is_windowed = family_is_in_pattern;
+  f->dense.parallel = TRUE;
+  return family_add_expert_layers(f, &experts, family_is_past_dense, f->model->hidden);
+}
+
+/* DBRX: its sizes are in attn_config and ffn_config. */
+static gboolean
+read_dbrx(FamilyReader *f)
+{
+  const ConfigReader attention = {.path = f->reader.path,
+                                  .root = config_get(&f->reader, "attn_config"),
+                                  .within = "attn_config",
+                                  .error = f->reader.error};
+  const ConfigReader ffn = {.path = f->reader.path,
+                            .root = config_get(&f->reader, "ffn_config"),
+                            .within = "ffn_config",
+                            .error = f->reader.error};
+  ExpertTraits experts = {.module = "ffn", .experts = "experts.mlp", .gated = TRUE};
+
+  if (!json_is_object(attention.root) || !json_is_object(ffn.root))
+    return config_refuse(&f->reader, attention.root == NULL ? "attn_config" : "ffn_config",
+                         "an object with its sizes");
+  if (!family_read_frame(f) ||
+      !config_count_or(&attention, "kv_n_heads", f->attention.heads, 1, &f->attention.kv_heads) ||
+      !config_count(&ffn, "ffn_hidden_size", CONFIG_MAX_FFN, &experts.width) ||
+      !config_count_or(&ffn, "moe_num_experts", CONFIG_MAX_EXPERTS, 4, &experts.experts_count) ||
+      !config_count_or(&ffn, "moe_top_k", experts.experts_count, 1, &experts.active))
+    return FALSE;
+  f->attention.module = "norm_attn_norm.attn";
+  f->attention.query = "Wqkv";
+  f->attention.output = "out_proj";
+  return family_add_expert_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
+}
+
+/* Grok: four norms a layer; beside the experts a dense part where residual_moe (Grok 2). */
+static gboolean
+read_grok(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  ExpertTraits experts = {
+      .module = "block_sparse_moe", .experts = "experts.0.w1", .shared = "mlp", .gated = TRUE};
+  gboolean beside;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !config_flag_or(r, "residual_moe", FALSE, &beside) ||
+      !config_count_or(r, "moe_intermediate_size", CONFIG_MAX_FFN, f->dense.width, &experts.width))
+    return FALSE;
+  experts.shared_width = beside ? f->dense.width : 0;
+  f->attention.window = 0;
+  return family_add_expert_layers(f, &experts, NULL, 4 * (guint64)f->model->hidden);
+}
+
+/* Grok 2 calls itself "git", as a model that describes images does. */
+static gboolean
+read_grok2(FamilyReader *f)
+{
+  const json_t *first = json_array_get(config_get(&f->reader, "architectures"), 0);
+
+  if (g_strcmp0(json_string_value(first), "Grok1ForCausalLM") != 0)
+    return config_refuse(&f->reader, "architectures",
+                         "Grok1ForCausalLM: of the type \"git\" no other decoder is known");
+  return read_grok(f);
+}
+
+const Family families_shared[] = {
+    {"bailing_moe", read_bailing, FALSE, NULL},
+    {"bailing_moe_v2", read_bailing, FALSE, NULL},
+    {"afmoe", read_afmoe, FALSE, NULL},
+    {"exaone_moe", read_exaone_moe, FALSE, NULL},
+    {"dbrx", read_dbrx, FALSE, NULL},
+    {"grok-1", read_grok, TRUE, NULL},
+    {"git", read_grok2, FALSE, NULL},
+    {"hy_v3", read_hy3, FALSE, NULL},
+    {"cohere2_moe", read_cohere2_moe, TRUE, NULL},
+    {NULL, NULL, FALSE, NULL},
+};
