@@ -201,6 +201,12 @@ def test_sglang_states():
         check_equal(run["max_running_requests"], requests)
         said = next(sentence for sentence in run["assumed"] if "recurrent states" in sentence)
         check_close(int(said.split()[0]), states, said, relative=0.02)
+    # Groups of --enable-dp-attention share --max-running-requests out, and so the states (_handle_max_mamba_cache: // attn_dp_size).
+    groups = ["run", "--model", source("tests", "models", "families", "qwen3-next-80b-a3b.json"), "--device", "h200", "--scheduler", "sglang",
+              "--tensor-parallel-size", "4", "--data-parallel-size", "2", "--enable-dp-attention", "--disable-radix-cache", "--max-running-requests",
+              "64", "--trace", "demo", "--limit", "1", "--format", "json"]
+    said = next(sentence for sentence in succeed(*groups).json["config"]["assumed"] if "recurrent states" in sentence)
+    check_equal(said.split()[0], "32", said)
 
 
 def test_sglang_padding():
