@@ -14,6 +14,8 @@
 typedef struct {
   const Loop *loop;
   RunOutcome *outcome;
+  Observer *const *step_observers; /* of the loop's, those that are told of steps */
+  guint n_step_observers;
 } Run;
 
 typedef struct {
