@@ -25,28 +25,6 @@ named_blocks_clear(NamedBlocks *blocks)
   g_clear_pointer(&blocks->of, g_free);
 }
 
-static void
-queue_remove(NamedBlocks *blocks, guint32 id)
-{
-  NamedBlock *block = &blocks->of[id];
-
-  blocks->of[block->previous].next = block->next;
-  blocks->of[block->next].previous = block->previous;
-  blocks->free_blocks--;
-}
-
-static void
-queue_insert_behind(NamedBlocks *blocks, guint32 before, guint32 id)
-{
-  NamedBlock *block = &blocks->of[id];
-
-  block->previous = before;
-  block->next = blocks->of[before].next;
-  blocks->of[block->next].previous = id;
-  blocks->of[before].next = id;
-  blocks->free_blocks++;
-}
-
 static guint32 *
 chain_of(const NamedBlocks *blocks, guint64 key)
 {
@@ -87,35 +65,4 @@ named_blocks_erase(NamedBlocks *blocks, guint32 id)
     link = &blocks->of[*link].chain_next;
   *link = block->chain_next;
   block->key = 0;
-}
-
-void
-named_blocks_hold(NamedBlocks *blocks, guint32 id)
-{
-  if (blocks->of[id].references++ == 0)
-    queue_remove(blocks, id);
-}
-
-guint32
-named_blocks_take(NamedBlocks *blocks)
-{
-  guint32 id = blocks->of[0].next;
-
-  g_assert(blocks->free_blocks > 0);
-  named_blocks_erase(blocks, id);
-  named_blocks_hold(blocks, id);
-  return id;
-}
-
-void
-named_blocks_give(NamedBlocks *blocks, guint32 id, gboolean two_ended, guint32 *last_first)
-{
-  gboolean first = two_ended && blocks->of[id].key == 0;
-
-  if (--blocks->of[id].references > 0)
-    return;
-  /* 0 is the anchor, before the head. */
-  queue_insert_behind(blocks, first ? *last_first : blocks->of[0].previous, id);
-  if (first)
-    *last_first = id;
 }
