@@ -80,7 +80,8 @@ named_blocks_take(NamedBlocks *blocks)
 
   g_assert(blocks->free_blocks > 0);
   named_blocks_erase(blocks, id);
-  named_blocks_hold(blocks, id);
+  blocks->of[id].references = 1;
+  named_blocks_leave_queue(blocks, id);
   return id;
 }
 
