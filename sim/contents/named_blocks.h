@@ -12,6 +12,8 @@
 
 #include <glib.h>
 
+#define NAMED_BLOCKS_NONE G_MAXUINT32
+
 typedef struct {
   guint64 key;      /* 0: the content is not registered */
   guint32 previous; /* in the free queue */
@@ -35,13 +37,46 @@ void named_blocks_clear(NamedBlocks *blocks);
 
 /* The block that was registered first with the key; FALSE: none is. */
 gboolean named_blocks_find(const NamedBlocks *blocks, guint64 key, guint32 *id);
-/* The block, which has no content, now holds that of the key. */
-void named_blocks_register(NamedBlocks *blocks, guint32 id, guint64 key);
-/* The block loses its content, if it has any. */
-void named_blocks_erase(NamedBlocks *blocks, guint32 id);
 
-/* The free queue, for the next three. In line, as these, since every block of every sequence goes
- * through them. */
+/* What follows is in line, since every block of every sequence goes through it. */
+
+/* The head of the chain that a key is in; NAMED_BLOCKS_NONE ends one. */
+static inline guint32 *
+named_blocks_chain(const NamedBlocks *blocks, guint64 key)
+{
+  return &blocks->chains[key & blocks->chain_mask];
+}
+
+/* The block, which has no content, now holds that of the key. */
+static inline void
+named_blocks_register(NamedBlocks *blocks, guint32 id, guint64 key)
+{
+  guint32 *end = named_blocks_chain(blocks, key);
+
+  while (*end != NAMED_BLOCKS_NONE)
+    end = &blocks->of[*end].chain_next;
+  *end = id;
+  blocks->of[id].key = key;
+  blocks->of[id].chain_next = NAMED_BLOCKS_NONE;
+}
+
+/* The block loses its content, if it has any. */
+static inline void
+named_blocks_erase(NamedBlocks *blocks, guint32 id)
+{
+  NamedBlock *block = &blocks->of[id];
+  guint32 *link = named_blocks_chain(blocks, block->key);
+
+  if (block->key == 0)
+    return;
+  blocks->evicted = TRUE;
+  while (*link != id)
+    link = &blocks->of[*link].chain_next;
+  *link = block->chain_next;
+  block->key = 0;
+}
+
+/* The free queue, for the next three. */
 static inline void
 named_blocks_leave_queue(NamedBlocks *blocks, guint32 id)
 {

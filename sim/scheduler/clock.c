@@ -275,12 +275,13 @@ static void
 count_growth(Scheduler *self, Step *step, guint64 repeats)
 {
   guint32 places = (guint32)MIN(step->period, repeats - 1), grown = 0;
+  const DueList *first = self->clock.due, *end = first + self->clock.block_size;
   const DueList *due = decode_clock_due(&self->clock, 1); /* with groups nothing is due */
 
   for (guint32 i = 0; i < places; i++) {
     grown += due->length;
     step->grown[i] = (gint32)grown;
-    due = decode_clock_due_after(&self->clock, due);
+    due = due + 1 == end ? first : due + 1;
   }
 }
 
