@@ -66,6 +66,8 @@ EXTRA_DIST += \
   %D%/families/kimi-linear-48b-a3b.json \
   %D%/families/lfm2-1.2b.json \
   %D%/families/lfm2-8b-a1b.json \
+  %D%/families/ling-2.6-flash.json \
+  %D%/families/ling-3.0-tiny.json \
   %D%/families/ling-lite.json \
   %D%/families/ling-mini-2.0.json \
   %D%/families/llama-4-maverick.json \
@@ -112,6 +114,7 @@ EXTRA_DIST += \
   %D%/families/qwen3.5-27b.json \
   %D%/families/qwen3.5-35b-a3b.json \
   %D%/families/qwen3.5-397b.json \
+  %D%/families/ring-mini-linear-2.0.json \
   %D%/families/seed-oss-36b.json \
   %D%/families/smollm3-3b.json \
   %D%/families/solar-open-100b.json \
