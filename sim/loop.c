@@ -104,9 +104,11 @@ static gboolean
 goes_on(const Instance *s)
 {
   const Run *run = s->run;
+  const Loop *loop = s->loop;
   guint64 idle_steps = s->step_index - s->idle_since;
 
-  if (run->loop->interrupted != NULL && run->loop->interrupted(run->loop->interrupted_data))
+  if ((loop->interrupted != NULL && *loop->interrupted != 0) ||
+      (loop->stop != NULL && loop->stop(loop->stop_data)))
     return end_with(run, RUN_ABORT, LOOP_INTERRUPTED);
   if (s->now_ps > TIME_MAX_PS)
     return end_with(run, RUN_ABORT,
@@ -163,9 +165,9 @@ next_decision_ps(const Instance *instance)
                          : instance->now_ps;
 }
 
-/* The instance that decides next; NULL: all wait for requests, of which none is known to come. Those
- * that stand idle go on when it is their turn, and not before: until then another may finish a
- * request, and one that waits for its answer comes before the next that is known. */
+/* The instance that decides next; NULL: all wait for requests, of which none is known to come.
+ * Those that stand idle go on when it is their turn, and not before: until then another may finish
+ * a request, and one that waits for its answer comes before the next that is known. */
 static Instance *
 next_instance(const Run *run, Instance *instances)
 {
@@ -225,11 +227,12 @@ act(Instance *s, const Instance *instances, gboolean *ok, GError **error)
 static gboolean
 is_over(const Run *run, const Instance *instances)
 {
-  gboolean over = next_arrival_ps(run) == G_MAXINT64;
-
-  for (guint i = 0; i < run->loop->n_instances && over; i++)
-    over = instance_is_over(&instances[i]);
-  return over;
+  if (next_arrival_ps(run) < G_MAXINT64)
+    return FALSE;
+  for (guint i = 0; i < run->loop->n_instances; i++)
+    if (!instance_is_over(&instances[i]))
+      return FALSE;
+  return TRUE;
 }
 
 static gboolean
@@ -261,11 +264,15 @@ run_instances(const Run *run, Instance *instances, GError **error)
 gboolean
 loop_run(const Loop *loop, RunOutcome *outcome, GError **error)
 {
-  const Run run = {.loop = loop, .outcome = outcome};
+  g_autofree Observer **step_observers = g_new(Observer *, loop->n_observers);
+  Run run = {.loop = loop, .outcome = outcome, .step_observers = step_observers};
   g_autofree Instance *instances = g_new(Instance, loop->n_instances);
   gboolean ok;
 
   *outcome = (RunOutcome){.end = RUN_DONE, .reason = ""};
+  for (guint i = 0; i < loop->n_observers; i++)
+    if (loop->observers[i]->step != NULL)
+      step_observers[run.n_step_observers++] = loop->observers[i];
   for (guint i = 0; i < loop->n_instances; i++)
     instance_init(&instances[i], &run, i);
   ok = run_instances(&run, instances, error);

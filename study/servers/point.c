@@ -5,6 +5,7 @@
 
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
+#include "traces/shell_word.h"
 
 ServerPoint *
 server_point_new(const char *id)
@@ -124,17 +125,13 @@ server_point_settings(const ServerPoint *point, const Settings *given, GError **
 static void
 append_option(GString *command, const char *option, const char *value)
 {
-  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,/_-";
+  g_autofree char *word = NULL;
 
   g_string_append_printf(command, " --%s", option);
   if (is_switch(value))
     return;
-  if (value[strspn(value, plain)] == '\0') {
-    g_string_append_printf(command, " %s", value);
-  } else {
-    g_autofree char *quoted = g_shell_quote(value);
-    g_string_append_printf(command, " %s", quoted);
-  }
+  word = shell_word(value);
+  g_string_append_printf(command, " %s", word);
 }
 
 char *

@@ -284,6 +284,20 @@ def command(name, *words, **result):
     return succeed("servers", name, "--device", "h100-sxm", "--commands", *words).text
 
 
+def test_counts_of_results():
+    """A count that is none is told, not rounded, wrapped around or taken for no limit."""
+    for found in ("8", 2.5, 0.4, -1, 1e10, True, [8]):
+        check("max_concurrency: found " + json.dumps(found)[:3] in command("x.json", max_concurrency=found), found)
+    for none in (None, 0):
+        check("--max-concurrency" not in command("x.json", max_concurrency=none), none)
+    check("found 2.5 requests" in command("x.json", completed=2.5))
+    for concurrency in (1e10, 2.5):
+        write("aiperf.json", json.dumps({
+            "request_count": {"avg": 40}, "input_sequence_length": {"avg": 300}, "output_sequence_length": {"avg": 50},
+            "time_to_first_token": {"avg": 9}, "input_config": {"loadgen": {"concurrency": concurrency}}}))
+        check("found a concurrency of %g" % concurrency in succeed("servers", "aiperf.json", "--commands").text, concurrency)
+
+
 def test_names_that_say_how_weights_are_kept():
     """A result names its model, not its weights: what the end of the name says is taken, not 16 bits."""
     for model, words in (("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", " --quantization fp8 "), ("Qwen/Qwen3-32B-FP8", " --quantization fp8 "),

@@ -209,9 +209,9 @@ typedef enum {
   WITH_DISK,    /* each swaps, to a host with a disk behind it */
 } CaseKind;
 
-/* That an event is met in one scenario of `of`, or in more: what was seen must not be so little that chance (Poisson's)
- * makes it so once in a million. Few scenarios prove little: an event that is rare is at least met once where nobody has
- * chosen them. */
+/* That an event is met in one scenario of `of`, or in more: what was seen must not be so little
+ * that chance (Poisson's) makes it so once in a million. Few scenarios prove little: an event that
+ * is rare is at least met once where nobody has chosen them. */
 static void
 check_seen(const char *what, guint seen, guint32 n, double of)
 {
@@ -300,7 +300,8 @@ check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 
   }
   g_test_message(
       "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded, %u "
-      "copied beside steps, %u waited for that, %u went at once; %u went on to a disk, %u came from "
+      "copied beside steps, %u waited for that, %u went at once; %u went on to a disk, %u came "
+      "from "
       "there; %u came back layer by layer",
       n, ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted, loaded,
       copied, starved, at_once, written, read, layered);
@@ -386,22 +387,24 @@ static void
 test_price_of_a_queue(void)
 {
   RandomCost cost = {.base.class = &random_cost_class, .block_ps = 1000, .slow = {0.5, 0.5}};
-  const Sequence victim = {.blocks = 30, .computed_tokens = 300};
+  const DecodeContexts nobody = {0};
   const OverflowPlan swap = overflow_plan_swap();
-  OverflowQuery query = {
-      .victim = &victim,
+  CopyLoad load = {.beside = TRUE, .pool_blocks = 100};
+  const OverflowQuery query = {
+      .victim = {.blocks = 30, .computed_tokens = 300},
       .block_size = 10,
-      .copies = {.beside = TRUE, .pool_blocks = 100},
+      .decodes = &nobody,
+      .copies = &load,
       .cost = &cost.base,
   };
 
   /* Each way 30,000 ps: half of it slows the steps, 0.3 of it is of the pool. */
   g_assert_cmpint(price_plan_ps(&query, &swap), ==, 2 * (15000 + 9000));
-  query.copies.busy_ps[COPY_OUT] = 100000;
+  load.busy_ps[COPY_OUT] = 100000;
   g_assert_cmpint(price_plan_ps(&query, &swap), ==, 2 * (15000 + 9000) + 30000);
-  query.copies.busy_ps[COPY_IN] = 50000;
+  load.busy_ps[COPY_IN] = 50000;
   g_assert_cmpint(price_plan_ps(&query, &swap), ==, 2 * (15000 + 9000) + 45000);
-  query.copies = (CopyLoad){.beside = FALSE};
+  load = (CopyLoad){.beside = FALSE};
   g_assert_cmpint(price_plan_ps(&query, &swap), ==, 60000);
 }
 
