@@ -40,9 +40,9 @@ typedef struct {
 
 /* Tables that end in a row without a type. */
 extern const Family families_llama[], families_moe[], families_latent[], families_hybrid[],
-    families_mamba[], families_gemma[], families_classic[], families_puzzle[], families_ernie[],
-    families_hunyuan[], families_kimi[], families_minimax[], families_compressed[],
-    families_dense[], families_shared[], families_linear[];
+    families_mamba[], families_gemma[], families_classic[], families_puzzle[], families_hunyuan[],
+    families_kimi[], families_minimax[], families_compressed[], families_dense[], families_shared[],
+    families_linear[];
 
 /* Layers, widths, heads, vocabulary, context, dtype and quantization. */
 gboolean family_read_frame(FamilyReader *family);

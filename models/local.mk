@@ -8,7 +8,6 @@ libspillway_models_a_SOURCES = \
   %D%/family_classic.c \
   %D%/family_compressed.c \
   %D%/family_dense.c \
-  %D%/family_ernie.c \
   %D%/family_gemma.c \
   %D%/family_hunyuan.c \
   %D%/family_hybrid.c \
@@ -25,7 +24,8 @@ libspillway_models_a_SOURCES = \
   %D%/model_config.c %D%/model_config.h \
   %D%/module_pattern.c %D%/module_pattern.h \
   %D%/quantization.c %D%/quantization.h \
-  %D%/quantization_groups.c %D%/quantization_rules.c %D%/quantization_rules.h \
+  %D%/quantization_groups.c %D%/quantization_producers.c \
+  %D%/quantization_rules.c %D%/quantization_rules.h \
   %D%/quantization_source.c %D%/quantization_source.h \
   %D%/refused.c %D%/refused.h \
   %D%/tower.c %D%/tower.h

@@ -12,10 +12,9 @@
 #include "tower.h"
 
 static const Family *const tables[] = {
-    families_llama,      families_moe,     families_latent,  families_hybrid,
-    families_mamba,      families_gemma,   families_classic, families_puzzle,
-    families_ernie,      families_hunyuan, families_kimi,    families_minimax,
-    families_compressed, families_dense,   families_shared,  families_linear};
+    families_llama,   families_moe,        families_latent, families_hybrid,  families_mamba,
+    families_gemma,   families_classic,    families_puzzle, families_hunyuan, families_kimi,
+    families_minimax, families_compressed, families_dense,  families_shared,  families_linear};
 
 static const Family *
 find_family(const char *type)

@@ -27,6 +27,8 @@ script_tests = \
   %D%/published/starts.py \
   %D%/random/fuzz.py \
   %D%/random/monotonic.py \
+  %D%/random/plain.py \
+  %D%/random/relations.py \
   %D%/random/scenarios.py \
   %D%/random/studies.py \
   %D%/random/verbs.py \
@@ -72,4 +74,5 @@ EXTRA_DIST += \
   %D%/spillway_test.py \
   %D%/live/live_fixture.py \
   %D%/live/plain_decoder.py \
+  %D%/random/plain_engine.py \
   %D%/random/random_words.py

@@ -123,7 +123,8 @@ set(CostPiece *piece, CostComponent component, Memo memo)
   piece->scaled_ps[component] = memo.scaled_ps;
 }
 
-/* A copy that is made slower takes less from a step, for longer. */
+/* A copy that is made slower takes less from a step, for longer; of memory that is made faster it
+ * takes a smaller share. */
 CopyContention
 profile_cost_contention(const CostModel *base, CopyDirection direction, gboolean prefills)
 {
@@ -133,7 +134,7 @@ profile_cost_contention(const CostModel *base, CopyDirection direction, gboolean
 
   if (!measured.measured)
     return cost_model_contention(self->roofline, direction, prefills);
-  measured.step = factor > 0 ? measured.step / factor : 0;
+  measured.step = factor > 0 ? measured.step / factor * self->what_if.hbm_time : 0;
   return measured;
 }
 

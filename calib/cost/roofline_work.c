@@ -255,7 +255,9 @@ set_copies(Roofline *self, const RooflineConfig *config)
     double block_bytes_ps = bytes / (rates[d] * share) * (double)PS_PER_S * factors[d];
     self->copy_block[d] = roofline_rate(pieces * piece_ps * launch + block_bytes_ps);
     self->copy_contention[d] =
-        factors[d] > 0 ? rates[d] * share / factors[d] / device->hbm_bytes_per_s : 0;
+        factors[d] > 0
+            ? rates[d] * share / factors[d] / device->hbm_bytes_per_s * what_if->hbm_time
+            : 0;
     self->copy_fixed_ps[d] = batched ? roofline_round_ps(device->copy_launch_ps * launch) : 0;
   }
 }

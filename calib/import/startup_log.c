@@ -84,6 +84,17 @@ parse_number(const char *text)
   return g_ascii_strtod(plain, NULL);
 }
 
+/* A damaged number is none. Memory may be below zero: what is left where a model does not fit. */
+static gboolean
+is_believable(gsize field, double value)
+{
+  if (field == AT(utilization))
+    return value > 0 && value <= 1;
+  if (field == AT(max_model_len) || field == AT(kv_tokens))
+    return value >= 0 && value <= MOST_OF_ANYTHING;
+  return fabs(value) <= MOST_OF_ANYTHING;
+}
+
 static gboolean
 read_line(const Line *line, const char *text, gsize n_bytes, StartupLog *log)
 {
@@ -96,7 +107,7 @@ read_line(const Line *line, const char *text, gsize n_bytes, StartupLog *log)
     g_autofree char *number = g_match_info_fetch(match, (int)i + 1);
     double *field = &G_STRUCT_MEMBER(double, log, line->fields[i]);
     double value = parse_number(number);
-    if (isnan(*field) && fabs(value) <= MOST_OF_ANYTHING)
+    if (isnan(*field) && is_believable(line->fields[i], value))
       *field = value;
   }
   return TRUE;

@@ -352,10 +352,10 @@ server_image_version(const char *image)
     return NULL;
   tag += 1 + (tag[1] == 'v');
   numbers = g_strndup(tag, strspn(tag, "0123456789."));
-  parts = g_strsplit(numbers, ".", -1);
+  parts = g_strsplit(numbers, ".", 4);
   if (g_strv_length(parts) < 2)
     return NULL;
-  if (g_strv_length(parts) > 3)
+  if (g_strv_length(parts) > 3) /* the rest */
     g_clear_pointer(&parts[3], g_free);
   return g_strjoinv(".", parts);
 }
