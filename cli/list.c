@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "calib/store/text.h"
+#include "models/model_config.h"
 #include "report/figures.h"
 #include "scenario/executors.h"
 #include "scenario/resolve.h"
@@ -25,6 +26,8 @@ print_entry(const char *name, const char *help, gboolean names_only)
 {
   if (names_only)
     printf("%s\n", name);
+  else if (*help == '\0')
+    printf("  %s\n", name);
   else
     printf("  %-24s %s\n", name, help);
 }
@@ -176,6 +179,15 @@ list_models(gboolean names_only)
   }
 }
 
+static void
+list_families(gboolean names_only)
+{
+  const char *name;
+
+  for (guint i = 0; (name = model_config_family(i)) != NULL; i++)
+    print_entry(name, "", names_only);
+}
+
 /* "400 requests over 281 s, mean 1144 + 217 tokens"; the caller's. */
 static char *
 describe_trace(const char *name)
@@ -224,6 +236,7 @@ static const Kind kinds[] = {
     {"disks", "--disk: shipped disks", list_disks},
     {"profiles", "--device: shipped profiles, measured costs of a device", list_profiles},
     {"models", "--model: built-in models", list_models},
+    {"families", "--model: what model_type a config.json may have", list_families},
     {"traces", "--trace: shipped traces", list_traces},
     {"trace-formats", "--trace-format: the forms of traces", list_trace_formats},
 };

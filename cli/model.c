@@ -106,12 +106,14 @@ list_models(OutputFormat format, guint32 block_size, const char *kv_cache_dtype)
 static void
 add_layer_kinds(Table *table, const Model *model)
 {
-  static const char *const words[] = {
-      [MIXER_NONE] = "without attention",        [MIXER_FULL] = "of attention",
-      [MIXER_SLIDING] = "of sliding attention",  [MIXER_CHUNKED] = "of chunked attention",
-      [MIXER_LATENT] = "of latent attention",    [MIXER_SPARSE] = "of sparse attention",
-      [MIXER_COMPRESSED] = "of compressed attention",
-      [MIXER_RECURRENT] = "of a recurrent state"};
+  static const char *const words[] = {[MIXER_NONE] = "without attention",
+                                      [MIXER_FULL] = "of attention",
+                                      [MIXER_SLIDING] = "of sliding attention",
+                                      [MIXER_CHUNKED] = "of chunked attention",
+                                      [MIXER_LATENT] = "of latent attention",
+                                      [MIXER_SPARSE] = "of sparse attention",
+                                      [MIXER_COMPRESSED] = "of compressed attention",
+                                      [MIXER_RECURRENT] = "of a recurrent state"};
   guint32 counts[G_N_ELEMENTS(words)] = {0};
   g_autoptr(GString) text = g_string_new(NULL);
 
@@ -323,6 +325,7 @@ option_without_device(const ModelMemoryOptions *options)
          : options->max_num_seqs != NULL           ? "max-num-seqs"
          : options->max_model_len != NULL          ? "max-model-len"
          : options->offline                        ? "offline"
+         : options->enforce_eager                  ? "enforce-eager"
                                                    : NULL;
 }
 
@@ -376,13 +379,13 @@ command_model(int argc, char **argv)
       {"scheduler", 0, 0, G_OPTION_ARG_STRING, &options.scheduler,
        "the engine's version (default: the log's, or vllm, the newest known)", "NAME"},
       {"tensor-parallel-size", 0, 0, G_OPTION_ARG_STRING, &options.tensor_parallel_size,
-       "cards that share each layer (default 1)", "N"},
+       "cards that share each layer (default: the log's, or 1)", "N"},
       {"gpu-memory-utilization", 0, 0, G_OPTION_ARG_STRING, &options.gpu_memory_utilization,
        "share of the memory (default: the log's, or the engine's)", "X"},
       {"max-num-batched-tokens", 0, 0, G_OPTION_ARG_STRING, &options.max_num_batched_tokens,
-       "token budget of a step (default: the engine's on that card)", "N"},
+       "token budget of a step (default: the log's, or the engine's on that card)", "N"},
       {"max-num-seqs", 0, 0, G_OPTION_ARG_STRING, &options.max_num_seqs,
-       "most sequences that run at once (default: the engine's on that card)", "N"},
+       "most sequences that run at once (default: the log's, or the engine's on that card)", "N"},
       {"max-model-len", 0, 0, G_OPTION_ARG_STRING, &options.max_model_len,
        "longest sequence (default: the log's, or the model's); vLLM 0.21 and later count the "
        "pool's "
@@ -390,6 +393,9 @@ command_model(int argc, char **argv)
        "N"},
       {"offline", 0, 0, G_OPTION_ARG_NONE, &options.offline,
        "the default batch sizes of vLLM's LLM(), not of its server", NULL},
+      {"enforce-eager", 0, 0, G_OPTION_ARG_NONE, &options.enforce_eager,
+       "a server that compiles nothing and captures no CUDA graphs (default: the log's, or not)",
+       NULL},
       {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table (default) or json", "FORMAT"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };

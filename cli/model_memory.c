@@ -22,7 +22,7 @@ typedef struct {
   const char *where;
 } Row;
 
-enum { ROWS = 8 };
+enum { ROWS = 8, MOST_RANKS = 64 };
 
 static gboolean
 parse_count(const char *text, const char *option, guint32 most, guint32 *count, GError **error)
@@ -73,6 +73,23 @@ find_terms(const ModelMemory *memory)
   return terms;
 }
 
+/* A count of the log's, if it has one that can be; else as it is. */
+static void
+take_logged(double logged, guint32 most, guint32 *count)
+{
+  if (isfinite(logged) && logged >= 1 && logged <= most)
+    *count = (guint32)logged;
+}
+
+static void
+take_log(const StartupLog *log, ServerSetup *server)
+{
+  take_logged(log->tensor_parallel_size, MOST_RANKS, &server->tensor_parallel_size);
+  take_logged(log->max_num_batched_tokens, G_MAXUINT32, &server->max_num_batched_tokens);
+  take_logged(log->max_num_seqs, G_MAXUINT32, &server->max_num_seqs);
+  server->eager = log->eager > 0;
+}
+
 static gboolean
 find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **error)
 {
@@ -87,11 +104,14 @@ find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **e
           ? defaults.max_num_batched_tokens
           : MAX(defaults.least_batched_tokens, server->model->max_position);
   server->max_num_seqs = defaults.max_num_seqs;
+  if (memory->log != NULL)
+    take_log(memory->log, server);
+  server->eager |= options->enforce_eager;
   request->utilization = memory->log != NULL && isfinite(memory->log->utilization)
                              ? memory->log->utilization
                              : defaults.gpu_memory_utilization;
   memory->terms = find_terms(memory);
-  return parse_count(options->tensor_parallel_size, "--tensor-parallel-size", 64,
+  return parse_count(options->tensor_parallel_size, "--tensor-parallel-size", MOST_RANKS,
                      &server->tensor_parallel_size, error) &&
          parse_count(options->max_num_batched_tokens, "--max-num-batched-tokens", G_MAXUINT32,
                      &server->max_num_batched_tokens, error) &&
@@ -151,17 +171,17 @@ model_memory_json(const ModelMemory *memory)
   const PoolSize *pool = &memory->pool;
   const StartupLog *log = memory->log;
   json_t *object = json_pack(
-      "{s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}",
+      "{s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}",
       "device", memory->device->name, "scheduler", memory->scheduler->name, "tensor_parallel_size",
       (int)request->server.tensor_parallel_size, "gpu_memory_utilization", request->utilization,
       "max_num_batched_tokens", (json_int_t)request->server.max_num_batched_tokens, "max_num_seqs",
       (json_int_t)request->server.max_num_seqs, "max_model_len",
-      (json_int_t)memory->terms.max_model_len, "memory_bytes",
-      (json_int_t)memory->device->memory_bytes, "usable_bytes", (json_int_t)pool->usable_bytes,
-      "weight_bytes", (json_int_t)pool->weight_bytes, "activation_bytes",
-      (json_int_t)pool->server.activation_bytes, "activation_peak", pool->server.activation_peak,
-      "non_torch_bytes", (json_int_t)pool->server.non_torch_bytes, "graph_bytes",
-      (json_int_t)pool->server.graph_bytes, "kv_bytes", (json_int_t)pool->kv_bytes,
+      (json_int_t)memory->terms.max_model_len, "enforce_eager", (int)request->server.eager,
+      "memory_bytes", (json_int_t)memory->device->memory_bytes, "usable_bytes",
+      (json_int_t)pool->usable_bytes, "weight_bytes", (json_int_t)pool->weight_bytes,
+      "activation_bytes", (json_int_t)pool->server.activation_bytes, "activation_peak",
+      pool->server.activation_peak, "non_torch_bytes", (json_int_t)pool->server.non_torch_bytes,
+      "graph_bytes", (json_int_t)pool->server.graph_bytes, "kv_bytes", (json_int_t)pool->kv_bytes,
       "num_gpu_blocks", (json_int_t)pool->num_gpu_blocks, "kv_tokens",
       (json_int_t)kv_tokens(memory));
 
@@ -262,11 +282,11 @@ model_memory_append(const ModelMemory *memory, GString *text)
 
   g_string_append_printf(text,
                          "\nOn %u x %s under %s: %.3g of the memory, max_num_batched_tokens %u, "
-                         "max_num_seqs %u, max_model_len %u; each card:\n",
+                         "max_num_seqs %u, max_model_len %u%s; each card:\n",
                          server->tensor_parallel_size, memory->device->name,
                          memory->scheduler->name, memory->request.utilization,
                          server->max_num_batched_tokens, server->max_num_seqs,
-                         memory->terms.max_model_len);
+                         memory->terms.max_model_len, server->eager ? ", enforce_eager" : "");
   append_sum(memory, text);
   g_string_append_printf(text, "The activation's peak is in: %s.\n",
                          memory->pool.server.activation_peak);

@@ -13,7 +13,7 @@ typedef struct {
   char *device, *scheduler, *log;
   char *tensor_parallel_size, *gpu_memory_utilization, *max_num_batched_tokens, *max_num_seqs;
   char *max_model_len;
-  gboolean offline;
+  gboolean offline, enforce_eager;
 } ModelMemoryOptions;
 
 typedef struct {

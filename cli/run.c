@@ -36,49 +36,64 @@ print_record(const RunRecord *record, OutputFormat format)
   output_format_print(format, text);
 }
 
-/* Notes each setting that decides a schedule and differs from the recording's. */
+/* Settings that need not be as they were recorded: what costs (durations are the recording's), and
+ * what resolves into settings that are compared themselves. */
+static const char *const free_of_recording[] = {"executor",
+                                                "device",
+                                                "host",
+                                                "live",
+                                                "trace_format",
+                                                "unit_copy_steps",
+                                                "kv_memory",
+                                                "gpu_memory_utilization",
+                                                "free_gpu_memory_fraction",
+                                                "mem_fraction_static",
+                                                "swap_space",
+                                                "kv_offloading_size",
+                                                "kv_offloading_disk",
+                                                "page_size",
+                                                "max_total_tokens",
+                                                "max_running_requests",
+                                                "disable_radix_cache",
+                                                "disable_overlap_schedule",
+                                                NULL};
+
+/* TRUE if the setting is now as the text in the recording says. A recording that lacks the key is
+ * of other policies, or of a program without the setting: then it was off. */
+static gboolean
+is_as_recorded(const Recording *recording, const char *key, const json_t *value, const char *now)
+{
+  const char *then = g_hash_table_lookup(recording->config, key);
+
+  if (!g_hash_table_contains(recording->config, key))
+    return now == NULL || json_is_false(value) ||
+           (json_is_number(value) && json_number_value(value) == 0);
+  if (then == NULL || now == NULL || json_is_string(value))
+    return g_strcmp0(then, now) == 0;
+  return g_ascii_strtod(then, NULL) == g_ascii_strtod(now, NULL);
+}
+
+/* Notes each setting by which a replay may differ from its recording. */
 static void
 note_differences(const Scenario *scenario, const char *verb)
 {
-  static const char *const keys[] = {"trace",
-                                     "limit",
-                                     "time_scale",
-                                     "max_concurrency",
-                                     "num_prompts",
-                                     "request_rate",
-                                     "burstiness",
-                                     "random_input_len",
-                                     "random_output_len",
-                                     "random_range_ratio",
-                                     "seed",
-                                     "scheduler",
-                                     "overflow",
-                                     "victim",
-                                     "admission",
-                                     "block_size",
-                                     "num_gpu_blocks",
-                                     "num_cpu_blocks",
-                                     "max_num_seqs",
-                                     "max_num_batched_tokens",
-                                     "max_model_len",
-                                     "enable_chunked_prefill",
-                                     "enable_prefix_caching",
-                                     "async_scheduling",
-                                     "long_prefill_token_threshold",
-                                     "block_manager",
-                                     "watermark"};
+  const char *key;
+  json_t *value;
 
-  for (guint i = 0; scenario->recording != NULL && i < G_N_ELEMENTS(keys); i++) {
-    const char *then = g_hash_table_lookup(scenario->recording->config, keys[i]);
-    const json_t *value = json_object_get(scenario->settings, keys[i]);
+  if (scenario->recording == NULL)
+    return;
+  json_object_foreach(scenario->settings, key, value)
+  {
+    const char *then = g_hash_table_lookup(scenario->recording->config, key);
     g_autofree char *now = json_is_string(value)    ? g_strdup(json_string_value(value))
                            : json_is_boolean(value) ? g_strdup(json_is_true(value) ? "1" : "0")
-                           : json_is_null(value)    ? NULL
-                                                    : json_dumps(value, JSON_ENCODE_ANY);
-    if (g_strcmp0(then, now) != 0 &&
-        (then == NULL || now == NULL || g_ascii_strtod(then, NULL) != g_ascii_strtod(now, NULL) ||
-         json_is_string(value)))
-      cli_note(verb, "%s was %s when the run was recorded, and is %s now", keys[i],
+                           : json_is_null(value)
+                               ? NULL
+                               : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
+    if (!json_is_object(value) && !json_is_array(value) &&
+        !g_strv_contains(free_of_recording, key) &&
+        !is_as_recorded(scenario->recording, key, value, now))
+      cli_note(verb, "%s was %s when the run was recorded, and is %s now", key,
                then != NULL ? then : "not given", now != NULL ? now : "not given");
   }
 }

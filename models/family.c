@@ -250,6 +250,26 @@ family_is_in_pattern(const FamilyReader *f, guint32 index)
   return f->pattern > 0 && (index + 1) % f->pattern != 0;
 }
 
+static gboolean
+is_windowed_in_word(const FamilyReader *f, guint32 index)
+{
+  const char *word = config_text(&f->reader, "sliding_window_pattern");
+
+  if (word != NULL && *word != '\0')
+    return index + 1 < f->layers && word[index % strlen(word)] == 'L';
+  return family_is_in_pattern(f, index);
+}
+
+gboolean
+family_read_window_pattern(FamilyReader *f)
+{
+  static const char key[] = "sliding_window_pattern";
+
+  f->is_windowed = is_windowed_in_word;
+  return config_text(&f->reader, key) != NULL ||
+         config_amount_or(&f->reader, key, CONFIG_MAX_LAYERS, 0, &f->pattern);
+}
+
 gboolean
 family_is_past_dense(const FamilyReader *f, guint32 index)
 {

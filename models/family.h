@@ -40,8 +40,9 @@ typedef struct {
 
 /* Tables that end in a row without a type. */
 extern const Family families_llama[], families_moe[], families_latent[], families_hybrid[],
-    families_mamba[], families_gemma[], families_classic[], families_puzzle[], families_ernie[],
-    families_hunyuan[], families_kimi[], families_minimax[], families_compressed[];
+    families_mamba[], families_gemma[], families_classic[], families_puzzle[], families_hunyuan[],
+    families_kimi[], families_minimax[], families_compressed[], families_dense[], families_shared[],
+    families_linear[];
 
 /* Layers, widths, heads, vocabulary, context, dtype and quantization. */
 gboolean family_read_frame(FamilyReader *family);
@@ -54,6 +55,9 @@ gboolean family_set_attention_kind(FamilyReader *family, guint32 index);
 const char *family_layer_type(const FamilyReader *family, guint32 index);
 /* For is_windowed: TRUE for all but every pattern-th layer; with pattern 0 for none. */
 gboolean family_is_in_pattern(const FamilyReader *family, guint32 index);
+/* Reads sliding_window_pattern, a number or a word of L and G that repeats (the last layer is G),
+ * for layers without layer_types. */
+gboolean family_read_window_pattern(FamilyReader *family);
 /* Adds all layers, of attention and a dense feed-forward part. norm_elements: in the norms of each.
  */
 gboolean family_add_dense_layers(FamilyReader *family, guint64 norm_elements);

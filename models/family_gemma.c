@@ -141,6 +141,61 @@ read_gemma4(FamilyReader *f)
   return TRUE;
 }
 
+/* Gemma 3n: four streams (AltUp), of which one is computed and the others are predicted from it, a
+ * product of low rank beside attention (Laurel), inputs a layer. The last layers read the KV of
+ * earlier ones, and have the products of k and v all the same. */
+static gboolean
+read_gemma3n(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  const json_t *widths = config_get(r, "intermediate_size");
+  Gemma4 g = {0};
+  guint32 streams, rank;
+  guint64 hidden;
+
+  f->is_windowed = family_is_in_pattern;
+  f->pattern = 5;
+  if (!family_read_frame(f) || !config_count(r, "altup_num_inputs", 64, &streams) ||
+      !config_count(r, "laurel_rank", CONFIG_MAX_HIDDEN, &rank) || !read_gemma4_rest(f, &g) ||
+      !add_per_layer_inputs(f, &g))
+    return FALSE;
+  if (json_is_array(widths) && json_array_size(widths) < f->layers)
+    return config_refuse(r, "intermediate_size", "a width for each layer, or one");
+  if (!json_is_array(widths) && !family_read_width(f))
+    return FALSE;
+  hidden = f->model->hidden;
+  /* Into and out of the streams beside the first. */
+  f->model->outer_vectors += 2 * (guint64)(streams - 1) * hidden * hidden;
+  for (guint32 i = 0; i < f->layers; i++) {
+    json_int_t width = json_integer_value(json_array_get(widths, i));
+    if (json_is_array(widths) && (width < 1 || width > CONFIG_MAX_FFN))
+      return config_refuse(r, "intermediate_size", "a width for each layer, or one");
+    if (json_is_array(widths))
+      f->dense.width = (guint32)width;
+    if (!family_set_attention_kind(f, i))
+      return FALSE;
+    f->attention.qk_norm = QK_NORM_HEAD;
+    f->attention.borrows_kv = f->attention.keeps_kv =
+        g.shared_layers > 0 && i + g.shared_layers >= f->layers;
+    layer_begin(&f->maker, i, 4 * hidden);
+    layer_attention(&f->maker, &f->attention);
+    layer_dense(&f->maker, &f->dense);
+    layer_side_input(&f->maker, g.per_layer);
+    /* Laurel's two products and norm; a scale, two tables of streams, a router with a norm. */
+    f->maker.layer.vectors += 2 * hidden * rank + hidden + hidden +
+                              (guint64)streams * streams * (streams + 1) + streams * hidden +
+                              hidden;
+    layer_end(&f->maker);
+  }
+  return TRUE;
+}
+
+#define GEMMA3N_DEFAULTS                                                                           \
+  "{\"vocab_size\":262400,\"hidden_size\":2048,\"intermediate_size\":16384,"                       \
+  "\"num_hidden_layers\":35,\"num_attention_heads\":8,\"num_key_value_heads\":2,"                  \
+  "\"head_dim\":256,\"max_position_embeddings\":32768,\"sliding_window\":512,"                     \
+  "\"hidden_size_per_layer_input\":256,\"vocab_size_per_layer_input\":262144,"                     \
+  "\"altup_num_inputs\":4,\"laurel_rank\":64,\"num_kv_shared_layers\":15}"
 #define GEMMA3_DEFAULTS                                                                            \
   "{\"vocab_size\":262208,\"hidden_size\":2304,\"intermediate_size\":9216,"                        \
   "\"num_hidden_layers\":26,\"num_attention_heads\":8,\"num_key_value_heads\":4,"                  \
@@ -160,6 +215,8 @@ const Family families_gemma[] = {
     {"gemma2", read_gemma2, TRUE, GEMMA2_DEFAULTS},
     {"gemma3", read_gemma3, TRUE, GEMMA3_DEFAULTS},
     {"gemma3_text", read_gemma3, TRUE, GEMMA3_DEFAULTS},
+    {"gemma3n", read_gemma3n, TRUE, GEMMA3N_DEFAULTS},
+    {"gemma3n_text", read_gemma3n, TRUE, GEMMA3N_DEFAULTS},
     {"gemma4", read_gemma4, TRUE, GEMMA4_DEFAULTS},
     {"gemma4_text", read_gemma4, TRUE, GEMMA4_DEFAULTS},
     {NULL, NULL, FALSE, NULL},

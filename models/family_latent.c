@@ -100,10 +100,40 @@ read_deepseek(FamilyReader *f, gboolean router_bias, gboolean is_sparse)
   return add_layers(f, &traits, TRUE);
 }
 
+/* The decoders of DeepSeek-OCR and of the smallest VL2: plain attention, whatever ranks they name.
+ */
+static gboolean
+read_without_latent(FamilyReader *f)
+{
+  ExpertTraits experts;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !read_experts(f, &experts))
+    return FALSE;
+  return family_add_expert_layers(f, &experts, family_is_past_dense, 2 * (guint64)f->model->hidden);
+}
+
 static gboolean
 read_deepseek_v2(FamilyReader *f)
 {
-  return read_deepseek(f, FALSE, FALSE);
+  gboolean latent;
+
+  if (!config_flag_or(&f->reader, "use_mla", TRUE, &latent))
+    return FALSE;
+  return latent ? read_deepseek(f, FALSE, FALSE) : read_without_latent(f);
+}
+
+/* VL2's choice of experts has a bias where its topk_method says so. */
+static gboolean
+read_deepseek_vl2(FamilyReader *f)
+{
+  gboolean latent;
+
+  if (!config_flag_or(&f->reader, "use_mla", TRUE, &latent))
+    return FALSE;
+  if (!latent)
+    return read_without_latent(f);
+  return read_deepseek(f, g_strcmp0(config_text(&f->reader, "topk_method"), "noaux_tc") == 0,
+                       FALSE);
 }
 
 static gboolean
@@ -128,13 +158,56 @@ read_minicpm3(FamilyReader *f)
          add_layers(f, &traits, FALSE);
 }
 
+/* LongCat: a layer is two of latent attention and dense parts, and experts beside the second. The
+ * router may choose experts that hand on their input: of moe_topk so many are real on average. */
+static gboolean
+read_longcat(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  Latent traits = {0};
+  guint32 layers, chosen;
+
+  if (!family_read_frame(f) || !read_ranks(f, &traits.latent) ||
+      !config_count_or(r, "num_layers", CONFIG_MAX_LAYERS, f->layers, &layers) ||
+      !config_count(r, "ffn_hidden_size", CONFIG_MAX_FFN, &f->dense.width) ||
+      !config_count(r, "n_routed_experts", CONFIG_MAX_EXPERTS, &traits.experts.experts_count) ||
+      !config_amount_or(r, "zero_expert_num", CONFIG_MAX_EXPERTS, 0, &traits.experts.idle) ||
+      !config_count(r, "moe_topk", CONFIG_MAX_EXPERTS, &chosen) ||
+      !config_count(r, "expert_ffn_hidden_size", CONFIG_MAX_FFN, &traits.experts.width))
+    return FALSE;
+  traits.experts.module = "mlp";
+  traits.experts.experts = "experts.0.gate_proj";
+  traits.experts.shared = "mlps.1.gate_proj";
+  traits.experts.shared_width = f->dense.width;
+  traits.experts.gated = traits.experts.router_bias = TRUE;
+  traits.experts.active = MAX(1, chosen * traits.experts.experts_count /
+                                     (traits.experts.experts_count + traits.experts.idle));
+  if (traits.experts.active > traits.experts.experts_count)
+    return config_refuse(r, "moe_topk", "no more than there are experts");
+  for (guint32 i = 0; i < layers; i++) {
+    layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
+    layer_latent(&f->maker, &traits.latent);
+    layer_dense(&f->maker, &f->dense);
+    layer_end(&f->maker);
+    layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
+    layer_latent(&f->maker, &traits.latent);
+    layer_experts(&f->maker, &traits.experts);
+    layer_end(&f->maker);
+  }
+  return TRUE;
+}
+
 const Family families_latent[] = {
     {"deepseek_v2", read_deepseek_v2, FALSE, NULL},
+    {"deepseek_vl_v2", read_deepseek_vl2, FALSE, NULL},
     {"deepseek_v3", read_deepseek_v3, FALSE, NULL},
     {"deepseek_v32", read_deepseek_v32, FALSE, NULL},
     {"kimi_k2", read_deepseek_v3, FALSE, NULL},
     {"glm_moe_dsa", read_deepseek_v32, FALSE, NULL},
     {"glm4_moe_lite", read_deepseek_v3, FALSE, NULL},
+    {"mistral4", read_deepseek_v2, FALSE, NULL},
+    {"longcat_flash", read_longcat, FALSE, NULL},
     {"minicpm3", read_minicpm3, FALSE, "{\"v_head_dim\":64}"},
+    {"youtu_llm", read_minicpm3, TRUE, NULL},
     {NULL, NULL, FALSE, NULL},
 };

@@ -1,8 +1,6 @@
 /* Decoders like Llama's: two norms a layer, grouped heads, a gated feed-forward part. */
 #include "family.h"
 
-#include <string.h>
-
 /* attention_bias is on q, k, v and o. */
 static gboolean
 read_biases(FamilyReader *f)
@@ -83,6 +81,25 @@ read_phi3(FamilyReader *f)
   f->attention.query = "qkv_proj";
   f->dense.up = "gate_up_proj";
   return add_layers(f);
+}
+
+/* MiniCPM-V and MiniCPM-o keep their decoder's keys in the file's own object; its kind goes with
+ * the version. */
+static gboolean
+read_minicpmv(FamilyReader *f)
+{
+  static const struct {
+    double version;
+    gboolean (*read)(FamilyReader *f);
+  } decoders[] = {{2.5, read_llama}, {2.6, read_qwen2}, {4.0, read_llama}, {4.5, read_qwen3}};
+  const json_t *found = config_get(&f->reader, "version");
+  const char *word = json_string_value(found);
+  double version = word != NULL ? g_ascii_strtod(word, NULL) : json_number_value(found);
+
+  for (guint i = 0; i < G_N_ELEMENTS(decoders); i++)
+    if (version > decoders[i].version - 0.01 && version < decoders[i].version + 0.01)
+      return decoders[i].read(f);
+  return config_refuse(&f->reader, "version", "2.5, 2.6, 4.0 or 4.5, which say the decoder's kind");
 }
 
 /* Four norms a layer, and biases on q, k and v. */
@@ -185,28 +202,12 @@ read_exaone(FamilyReader *f)
   return add_layers(f);
 }
 
-/* sliding_window_pattern: a number, or a word of L and G that repeats; the last layer is G. */
-static gboolean
-is_windowed_in_pattern(const FamilyReader *f, guint32 index)
-{
-  const char *word = config_text(&f->reader, "sliding_window_pattern");
-
-  if (word != NULL && *word != '\0')
-    return index + 1 < f->layers && word[index % strlen(word)] == 'L';
-  return family_is_in_pattern(f, index);
-}
-
 /* The fourth Exaone: norms of q and k, and behind each part. */
 static gboolean
 read_exaone4(FamilyReader *f)
 {
-  static const char key[] = "sliding_window_pattern";
-
-  if (!family_read_frame(f) ||
-      (config_text(&f->reader, key) == NULL &&
-       !config_amount_or(&f->reader, key, CONFIG_MAX_LAYERS, 0, &f->pattern)))
+  if (!family_read_frame(f) || !family_read_window_pattern(f))
     return FALSE;
-  f->is_windowed = is_windowed_in_pattern;
   f->attention.qk_norm = QK_NORM_HEAD;
   return add_layers(f);
 }
@@ -301,21 +302,44 @@ read_stablelm(FamilyReader *f)
 }
 
 const Family families_llama[] = {
-    {"llama", read_llama, FALSE, NULL},         {"mistral", read_mistral, FALSE, NULL},
-    {"ministral", read_mistral, FALSE, NULL},   {"ministral3", read_mistral, FALSE, NULL},
-    {"qwen", read_qwen, FALSE, NULL},           {"qwen2", read_qwen2, FALSE, NULL},
-    {"qwen2_vl", read_qwen2, FALSE, NULL},      {"qwen2_vl_text", read_qwen2, FALSE, NULL},
-    {"qwen2_5_vl", read_qwen2, FALSE, NULL},    {"qwen2_5_vl_text", read_qwen2, FALSE, NULL},
-    {"qwen3", read_qwen3, FALSE, NULL},         {"qwen3_vl", read_qwen3, FALSE, NULL},
-    {"qwen3_vl_text", read_qwen3, FALSE, NULL}, {"phi3", read_phi3, FALSE, NULL},
-    {"mimo", read_mimo, FALSE, NULL},           {"glm", read_glm, FALSE, NULL},
-    {"glm4", read_glm4, FALSE, NULL},           {"glm4v_text", read_glm4, FALSE, NULL},
-    {"chatglm", read_chatglm, FALSE, NULL},     {"internlm", read_internlm, FALSE, NULL},
-    {"internlm2", read_internlm2, FALSE, NULL}, {"internlm3", read_internlm, FALSE, NULL},
-    {"baichuan", read_baichuan, FALSE, NULL},   {"exaone", read_exaone, FALSE, NULL},
-    {"exaone4", read_exaone4, FALSE, NULL},     {"granite", read_llama, FALSE, NULL},
-    {"olmo", read_olmo, FALSE, NULL},           {"olmo2", read_olmo2, FALSE, NULL},
-    {"olmo3", read_olmo2, FALSE, NULL},         {"smollm3", read_llama, TRUE, NULL},
-    {"seed_oss", read_seed_oss, FALSE, NULL},   {"ernie4_5", read_ernie, TRUE, NULL},
-    {"stablelm", read_stablelm, FALSE, NULL},   {NULL, NULL, FALSE, NULL},
+    {"llama", read_llama, FALSE, NULL},
+    {"mistral", read_mistral, FALSE, NULL},
+    {"ministral", read_mistral, FALSE, NULL},
+    {"ministral3", read_mistral, FALSE, NULL},
+    {"qwen", read_qwen, FALSE, NULL},
+    {"qwen2", read_qwen2, FALSE, NULL},
+    {"qwen2_vl", read_qwen2, FALSE, NULL},
+    {"qwen2_vl_text", read_qwen2, FALSE, NULL},
+    {"qwen2_5_vl", read_qwen2, FALSE, NULL},
+    {"qwen2_5_vl_text", read_qwen2, FALSE, NULL},
+    {"qwen2_5_omni_text", read_qwen2, FALSE, NULL},
+    {"qwen3", read_qwen3, FALSE, NULL},
+    {"qwen3_vl", read_qwen3, FALSE, NULL},
+    {"qwen3_vl_text", read_qwen3, FALSE, NULL},
+    {"minicpmv", read_minicpmv, FALSE, NULL},
+    {"minicpmo", read_minicpmv, FALSE, NULL},
+    {"dots_ocr", read_qwen2, FALSE, NULL},
+    {"phi3", read_phi3, FALSE, NULL},
+    {"phi3_v", read_phi3, FALSE, NULL},
+    {"phi4mm", read_phi3, TRUE, NULL},
+    {"mimo", read_mimo, FALSE, NULL},
+    {"glm", read_glm, FALSE, NULL},
+    {"glm4", read_glm4, FALSE, NULL},
+    {"glm4v_text", read_glm4, FALSE, NULL},
+    {"chatglm", read_chatglm, FALSE, NULL},
+    {"internlm", read_internlm, FALSE, NULL},
+    {"internlm2", read_internlm2, FALSE, NULL},
+    {"internlm3", read_internlm, FALSE, NULL},
+    {"baichuan", read_baichuan, FALSE, NULL},
+    {"exaone", read_exaone, FALSE, NULL},
+    {"exaone4", read_exaone4, FALSE, NULL},
+    {"granite", read_llama, FALSE, NULL},
+    {"olmo", read_olmo, FALSE, NULL},
+    {"olmo2", read_olmo2, FALSE, NULL},
+    {"olmo3", read_olmo2, FALSE, NULL},
+    {"smollm3", read_llama, TRUE, NULL},
+    {"seed_oss", read_seed_oss, FALSE, NULL},
+    {"ernie4_5", read_ernie, TRUE, NULL},
+    {"stablelm", read_stablelm, FALSE, NULL},
+    {NULL, NULL, FALSE, NULL},
 };

@@ -181,6 +181,95 @@ read_granite_hybrid(FamilyReader *f)
   return TRUE;
 }
 
+/* attn_layer_indices: the layers with attention. */
+static gboolean
+is_in_indices(const FamilyReader *f, guint32 index)
+{
+  gsize i;
+  json_t *entry;
+
+  json_array_foreach(config_get(&f->reader, "attn_layer_indices"), i, entry)
+  {
+    if (json_integer_value(entry) == (json_int_t)index)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean
+read_mamba2_sizes(FamilyReader *f, RecurrentTraits *scan)
+{
+  const ConfigReader *r = &f->reader;
+
+  *scan =
+      (RecurrentTraits){.module = "mamba", .kind = RECURRENT_MAMBA2, .state_bits = state_bits(f)};
+  return config_count(r, "mamba_n_heads", CONFIG_MAX_HEADS, &scan->heads) &&
+         config_count(r, "mamba_d_head", CONFIG_MAX_HEAD_DIM, &scan->head_dim) &&
+         config_count(r, "mamba_n_groups", CONFIG_MAX_HEADS, &scan->groups) &&
+         config_count(r, "mamba_d_state", CONFIG_MAX_HEAD_DIM, &scan->state) &&
+         config_count(r, "mamba_d_conv", 64, &scan->kernel) &&
+         config_flag_or(r, "mamba_proj_bias", FALSE, &scan->bias) &&
+         config_flag_or(r, "mamba_conv_bias", TRUE, &scan->conv_bias);
+}
+
+/* Bamba: scans, and attention in a few layers; a dense part in each. */
+static gboolean
+read_bamba(FamilyReader *f)
+{
+  RecurrentTraits scan;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !read_mamba2_sizes(f, &scan))
+    return FALSE;
+  if (json_array_size(config_get(&f->reader, "attn_layer_indices")) == 0)
+    return config_refuse(&f->reader, "attn_layer_indices", "the numbers of layers with attention");
+  f->attention.window = 0;
+  f->dense.module = "feed_forward";
+  for (guint32 i = 0; i < f->layers; i++) {
+    layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
+    if (is_in_indices(f, i))
+      layer_attention(&f->maker, &f->attention);
+    else
+      layer_recurrent(&f->maker, &scan);
+    layer_dense(&f->maker, &f->dense);
+    layer_end(&f->maker);
+  }
+  return TRUE;
+}
+
+/* Falcon-H1: a scan and attention read the same input. They are two layers here, of a scan alone
+ * and of attention with the feed-forward part, since each has KV or a state of its own. */
+static gboolean
+read_falcon_h1(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  RecurrentTraits scan;
+  guint32 inner;
+  gboolean normed;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !read_mamba2_sizes(f, &scan) ||
+      !config_flag_or(r, "attention_bias", FALSE, &f->attention.qkv_bias) ||
+      !config_flag_or(r, "mlp_bias", FALSE, &f->dense.bias) ||
+      !config_flag_or(r, "mamba_rms_norm", FALSE, &normed) ||
+      !config_count_or(r, "mamba_d_ssm", CONFIG_MAX_HIDDEN, scan.heads * scan.head_dim, &inner))
+    return FALSE;
+  if (inner != scan.heads * scan.head_dim)
+    return config_refuse(r, "mamba_d_ssm", "mamba_n_heads times mamba_d_head");
+  scan.unnormed = !normed;
+  f->attention.output_bias = f->attention.qkv_bias;
+  f->attention.window = 0;
+  f->dense.module = "feed_forward";
+  for (guint32 i = 0; i < f->layers; i++) {
+    layer_begin(&f->maker, i, f->model->hidden);
+    layer_recurrent(&f->maker, &scan);
+    layer_end(&f->maker);
+    layer_begin(&f->maker, i, f->model->hidden);
+    layer_attention(&f->maker, &f->attention);
+    layer_dense(&f->maker, &f->dense);
+    layer_end(&f->maker);
+  }
+  return TRUE;
+}
+
 /* TRUE for the layers offset, offset + period, offset + 2 x period, … */
 static gboolean
 is_at(const ConfigReader *r, const char *period_key, const char *offset_key, guint32 index)
@@ -233,6 +322,8 @@ read_jamba(FamilyReader *f)
 const Family families_mamba[] = {
     {"nemotron_h", read_nemotron_h, FALSE, "{\"conv_kernel\":4,\"n_groups\":8}"},
     {"granitemoehybrid", read_granite_hybrid, TRUE, "{\"mamba_d_conv\":4,\"mamba_n_groups\":1}"},
+    {"bamba", read_bamba, FALSE, NULL},
+    {"falcon_h1", read_falcon_h1, FALSE, NULL},
     {"jamba", read_jamba, FALSE,
      "{\"attn_layer_period\":8,\"attn_layer_offset\":4,\"expert_layer_period\":2,"
      "\"expert_layer_offset\":1,\"mamba_expand\":2,\"mamba_d_state\":16,\"mamba_d_conv\":4,"

@@ -60,14 +60,15 @@ layer_attention(LayerMaker *maker, const AttentionTraits *t)
 {
   guint64 hidden = maker->model->hidden, q = (guint64)t->heads * t->head_dim;
   guint64 out = (guint64)t->heads * t->value_dim;
-  guint64 kv = t->borrows_kv     ? 0
+  gboolean without = t->borrows_kv && !t->keeps_kv;
+  guint64 kv = without           ? 0
                : t->value_is_key ? (guint64)t->kv_heads * t->head_dim
                                  : (guint64)t->kv_heads * (t->head_dim + t->value_dim);
   Matrix *qkv =
       add(maker, t->module, t->query, q + (t->gates ? out : 0) + kv, hidden, SPLIT_OUTPUTS);
 
   qkv->kv_n = kv;
-  qkv->pieces = t->borrows_kv ? 1 : t->value_is_key ? 2 : 3;
+  qkv->pieces = without ? 1 : t->value_is_key ? 2 : 3;
   if (t->head_gates > 0)
     add(maker, t->module, "g_proj", t->head_gates, hidden, SPLIT_OUTPUTS);
   add(maker, t->module, t->output, hidden, out, SPLIT_INPUTS);
@@ -89,9 +90,9 @@ layer_attention(LayerMaker *maker, const AttentionTraits *t)
   maker->layer.vectors +=
       (t->qkv_bias ? qkv->n : 0) + (t->output_bias ? hidden : 0) + t->extra_vectors;
   if (t->qk_norm == QK_NORM_HEAD)
-    maker->layer.vectors += (t->borrows_kv ? 1 : 2) * (guint64)t->head_dim;
+    maker->layer.vectors += (without ? 1 : 2) * (guint64)t->head_dim;
   else if (t->qk_norm == QK_NORM_WIDTH)
-    maker->layer.vectors += q + (t->borrows_kv ? 0 : (guint64)t->kv_heads * t->head_dim);
+    maker->layer.vectors += q + (without ? 0 : (guint64)t->kv_heads * t->head_dim);
 }
 
 void
@@ -114,7 +115,10 @@ layer_latent(LayerMaker *maker, const LatentTraits *t)
   add(maker, t->module, "kv_b_proj", kv, t->kv_rank, SPLIT_OUTPUTS);
   if (t->gates)
     add(maker, t->module, "g_proj", (guint64)t->heads * t->value_dim, hidden, SPLIT_OUTPUTS);
-  add(maker, t->module, "o_proj", hidden, (guint64)t->heads * t->value_dim, SPLIT_INPUTS);
+  if (t->head_gates)
+    add(maker, t->module, "g_proj", t->heads, hidden, SPLIT_OUTPUTS);
+  add(maker, t->module, t->output != NULL ? t->output : "o_proj", hidden,
+      (guint64)t->heads * t->value_dim, SPLIT_INPUTS);
   maker->layer.mixer = (Mixer){.kind = t->index_tokens > 0 ? MIXER_SPARSE : MIXER_LATENT,
                                .heads = t->heads,
                                .kv_heads = 1,
@@ -219,8 +223,8 @@ add_mamba2(LayerMaker *maker, const RecurrentTraits *t)
   maker->layer.mixer.state_elements = inner * t->state;
   maker->layer.mixer.window_elements = convolved * (t->kernel - 1);
   maker->layer.vectors += convolved * t->kernel + (t->conv_bias ? convolved : 0) +
-                          3 * (guint64)t->heads /* A, D, the step's bias */
-                          + inner               /* norm */
+                          3 * (guint64)t->heads       /* A, D, the step's bias */
+                          + (t->unnormed ? 0 : inner) /* norm */
                           + (t->bias ? made + hidden : 0);
 }
 
@@ -247,15 +251,19 @@ add_delta(LayerMaker *maker, const RecurrentTraits *t)
 }
 
 /* Kimi's delta attention: the decay of each element of a key comes from a product of rank head_dim,
- * the gate from another, or from one of full rank; q, k and v are convolved. */
+ * the gate from another, or either from one of full rank; q, k and v are convolved. */
 static void
 add_kda(LayerMaker *maker, const RecurrentTraits *t)
 {
   guint64 hidden = maker->model->hidden, width = (guint64)t->heads * t->head_dim;
 
   add(maker, t->module, "q_proj", 3 * width, hidden, SPLIT_OUTPUTS)->pieces = 3;
-  add(maker, t->module, "f_a_proj", t->head_dim, hidden, SPLIT_NONE);
-  add(maker, t->module, "f_b_proj", width, t->head_dim, SPLIT_OUTPUTS);
+  if (t->full_decay) {
+    add(maker, t->module, "f_proj", width, hidden, SPLIT_OUTPUTS);
+  } else {
+    add(maker, t->module, "f_a_proj", t->head_dim, hidden, SPLIT_NONE);
+    add(maker, t->module, "f_b_proj", width, t->head_dim, SPLIT_OUTPUTS);
+  }
   add(maker, t->module, "b_proj", t->heads, hidden, SPLIT_OUTPUTS);
   if (t->full_gate) {
     add(maker, t->module, "g_proj", width, hidden, SPLIT_OUTPUTS);
@@ -268,6 +276,31 @@ add_kda(LayerMaker *maker, const RecurrentTraits *t)
   maker->layer.mixer.window_elements = 3 * width * (t->kernel - 1);
   maker->layer.vectors += 3 * width * t->kernel + width + t->heads /* the step's bias, A */
                           + t->head_dim;                           /* norm */
+}
+
+/* Lightning attention: q, k and v of whole heads, a gate of their width, a norm. */
+static void
+add_lightning(LayerMaker *maker, const RecurrentTraits *t)
+{
+  guint64 hidden = maker->model->hidden, width = (guint64)t->heads * t->head_dim;
+
+  add(maker, t->module, t->query, 3 * width, hidden, SPLIT_OUTPUTS);
+  add(maker, t->module, t->gate, width, hidden, SPLIT_OUTPUTS);
+  add(maker, t->module, t->output, hidden, width, SPLIT_INPUTS);
+  maker->layer.mixer.state_elements = width * t->state;
+  maker->layer.vectors += width + (t->qk_norm ? 2 * (guint64)t->head_dim : 0);
+}
+
+/* A convolution of few tokens between two gates. */
+static void
+add_conv(LayerMaker *maker, const RecurrentTraits *t)
+{
+  guint64 hidden = maker->model->hidden, width = (guint64)t->heads * t->head_dim;
+
+  add(maker, t->module, "in_proj", 3 * width, hidden, SPLIT_OUTPUTS)->pieces = 3;
+  add(maker, t->module, "out_proj", hidden, width, SPLIT_INPUTS);
+  maker->layer.mixer.window_elements = width * (t->kernel - 1);
+  maker->layer.vectors += width * t->kernel + (t->bias ? 4 * width + hidden : 0);
 }
 
 void
@@ -288,6 +321,10 @@ layer_recurrent(LayerMaker *maker, const RecurrentTraits *t)
     add_mamba2(maker, t);
   else if (t->kind == RECURRENT_KDA)
     add_kda(maker, t);
+  else if (t->kind == RECURRENT_LIGHTNING)
+    add_lightning(maker, t);
+  else if (t->kind == RECURRENT_CONV)
+    add_conv(maker, t);
   else
     add_delta(maker, t);
   maker->layer.n_mixer_matrices = maker->layer.n_matrices;
@@ -322,7 +359,7 @@ layer_experts(LayerMaker *maker, const ExpertTraits *t)
   Layer *layer = &maker->layer;
   guint first;
 
-  add_plain(maker, t->experts_count, hidden, SPLIT_NONE);
+  add_plain(maker, t->experts_count + t->idle, hidden, SPLIT_NONE);
   if (t->latent > 0 && t->plain_latent) {
     add_plain(maker, t->latent, hidden, SPLIT_NONE);
     add_plain(maker, hidden, t->latent, SPLIT_NONE);
@@ -349,7 +386,7 @@ layer_experts(LayerMaker *maker, const ExpertTraits *t)
   layer->active_experts = t->active;
   layer->shared_ffn = t->shared_width;
   if (t->router_bias)
-    layer->vectors += t->experts_count;
+    layer->vectors += t->experts_count + t->idle;
   if (t->latent_norm)
     layer->vectors += t->latent;
   if (t->bias)

@@ -22,6 +22,7 @@ typedef struct {
   guint32 window;
   guint32 heads, kv_heads, head_dim, value_dim;
   gboolean borrows_kv;   /* no k and v of its own */
+  gboolean keeps_kv;     /* it borrows, and has the matrices of k and v all the same (Gemma 3n) */
   gboolean value_is_key; /* one product makes both */
   gboolean gates;        /* q comes with a gate of its width */
   guint32 head_gates;    /* outputs of a product that gates whole heads; 0: none */
@@ -40,6 +41,8 @@ typedef struct {
   guint32 nope_dim, rope_dim, value_dim;
   gboolean bias;                  /* on the products down to the ranks, and on o */
   gboolean gates;                 /* a product of the values' width before o */
+  gboolean head_gates;            /* one with an output for each head */
+  const char *output;             /* NULL: "o_proj" */
   guint32 index_tokens;           /* that attention sees; 0: all */
   guint32 index_heads, index_dim; /* of its own indexer; 0: it has none */
 } LatentTraits;
@@ -64,9 +67,13 @@ typedef struct {
   guint32 step_rank; /* mamba */
   gboolean bias, conv_bias;
   gboolean inner_norms; /* mamba: on the step, B and C (Jamba) */
+  gboolean unnormed;    /* mamba2: no norm behind it (Falcon-H1) */
   guint32 state_bits;
   gboolean split_products; /* delta: a product for each of qkv, z, b, a */
   gboolean full_gate;      /* kda: the gate is one product, not two of the rank head_dim */
+  gboolean full_decay;     /* kda: so is the decay */
+  gboolean qk_norm;        /* lightning */
+  const char *query, *gate, *output; /* lightning: its products */
 } RecurrentTraits;
 
 typedef struct {
@@ -83,6 +90,7 @@ typedef struct {
   guint32 experts_count, active, width;
   guint32 shared_width; /* of the shared experts together; 0: none */
   gboolean shared_gate; /* one product that weighs the shared expert */
+  guint32 idle;         /* experts beside these that the router may choose and that do nothing */
   gboolean gated, router_bias, bias;
   guint32 latent;        /* width that routed experts work at; 0: the hidden one */
   gboolean plain_latent; /* its products are not quantized */

@@ -1,28 +1,33 @@
 noinst_LIBRARIES += libspillway-models.a
 libspillway_models_a_SOURCES = \
+  %D%/class_defaults.c %D%/class_defaults.h \
   %D%/config_reader.c %D%/config_reader.h \
   %D%/context.c %D%/context.h \
   %D%/decoder_config.c %D%/decoder_config.h \
   %D%/family.c %D%/family.h \
   %D%/family_classic.c \
   %D%/family_compressed.c \
-  %D%/family_ernie.c \
+  %D%/family_dense.c \
   %D%/family_gemma.c \
   %D%/family_hunyuan.c \
   %D%/family_hybrid.c \
   %D%/family_kimi.c \
   %D%/family_latent.c \
+  %D%/family_linear.c \
   %D%/family_llama.c \
   %D%/family_mamba.c \
   %D%/family_minimax.c \
   %D%/family_moe.c \
   %D%/family_puzzle.c \
+  %D%/family_shared.c \
   %D%/layer_traits.c %D%/layer_traits.h \
   %D%/model_config.c %D%/model_config.h \
   %D%/module_pattern.c %D%/module_pattern.h \
   %D%/quantization.c %D%/quantization.h \
-  %D%/quantization_groups.c %D%/quantization_rules.c %D%/quantization_rules.h \
+  %D%/quantization_groups.c %D%/quantization_producers.c \
+  %D%/quantization_rules.c %D%/quantization_rules.h \
   %D%/quantization_source.c %D%/quantization_source.h \
+  %D%/refused.c %D%/refused.h \
   %D%/tower.c %D%/tower.h
 
 modelsdir = $(pkgdatadir)/models

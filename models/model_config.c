@@ -4,16 +4,17 @@
 
 #include <string.h>
 
+#include "class_defaults.h"
 #include "config_reader.h"
 #include "family.h"
 #include "quantization_source.h"
+#include "refused.h"
 #include "tower.h"
 
-static const Family *const tables[] = {families_llama,   families_moe,    families_latent,
-                                       families_hybrid,  families_mamba,  families_gemma,
-                                       families_classic, families_puzzle, families_ernie,
-                                       families_hunyuan, families_kimi,   families_minimax,
-                                       families_compressed};
+static const Family *const tables[] = {
+    families_llama,   families_moe,        families_latent, families_hybrid,  families_mamba,
+    families_gemma,   families_classic,    families_puzzle, families_hunyuan, families_kimi,
+    families_minimax, families_compressed, families_dense,  families_shared,  families_linear};
 
 static const Family *
 find_family(const char *type)
@@ -25,18 +26,36 @@ find_family(const char *type)
   return NULL;
 }
 
+const char *
+model_config_family(guint index)
+{
+  for (guint t = 0; t < G_N_ELEMENTS(tables); t++)
+    for (const Family *family = tables[t]; family->type != NULL; family++, index--)
+      if (index == 0)
+        return family->type;
+  return NULL;
+}
+
+/* Those whose names begin alike, and some that everybody knows. */
 static gboolean
 refuse_family(const ConfigReader *reader, const char *type)
 {
-  g_autoptr(GString) known = g_string_new(NULL);
+  enum { LEAST_ALIKE = 4, MOST_ALIKE = 12, NEAR = 4 };
+  g_autoptr(GString) known = g_string_new("llama, qwen3, deepseek_v3, gpt_oss");
+  const char *near;
+  guint n = 0;
 
   if (type == NULL)
     return config_refuse(reader, "model_type", "the kind of model, such as \"llama\"");
-  for (guint t = 0; t < G_N_ELEMENTS(tables); t++)
-    for (const Family *family = tables[t]; family->type != NULL; family++)
-      g_string_append_printf(known, "%s%s", known->len > 0 ? ", " : "", family->type);
+  for (gsize alike = MOST_ALIKE; alike >= LEAST_ALIKE; alike--)
+    for (guint i = 0; (near = model_config_family(i)) != NULL; i++)
+      if (n < NEAR && strncmp(near, type, alike) == 0 && strstr(known->str, near) == NULL) {
+        g_string_append_printf(known, ", %s", near);
+        n++;
+      }
   g_set_error(reader->error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_UNKNOWN,
-              "%s: model_type: found \"%.60s\", whose layers are not known; known are %s",
+              "%s: model_type: found \"%.60s\", whose layers are not known; known are %s and "
+              "others (spillway list families)",
               reader->path, type, known->str);
   return FALSE;
 }
@@ -144,6 +163,10 @@ read_decoder(const ConfigReader *reader, const Family *family, const char *type,
     g_assert(json_is_object(defaults));
     json_object_update_missing(whole, defaults);
   }
+  if (reader->within != NULL) {
+    g_autoptr(json_t) defaults = class_defaults(type);
+    json_object_update_missing(whole, defaults);
+  }
   state.reader.root = whole;
   model->family = g_strdup(type);
   done = family->read(&state) && family_read_tied(&state, family->tied) &&
@@ -161,9 +184,27 @@ read_decoder(const ConfigReader *reader, const Family *family, const char *type,
   return done;
 }
 
+/* Of an omni model servers run the thinker; what is of the whole stands beside it. NULL: the file
+ * has none. The caller drops the reference. */
+static json_t *
+thinker_of(const json_t *root)
+{
+  static const char *const common[] = {"quantization_config", "torch_dtype", "dtype",
+                                       "tie_word_embeddings"};
+  json_t *thinker = json_object_get(root, "thinker_config"), *whole;
+
+  if (!json_is_object(thinker))
+    return NULL;
+  whole = json_copy(thinker);
+  for (guint i = 0; i < G_N_ELEMENTS(common); i++)
+    if (json_object_get(whole, common[i]) == NULL && json_object_get(root, common[i]) != NULL)
+      json_object_set(whole, common[i], json_object_get(root, common[i]));
+  return whole;
+}
+
 /* The family is that of the object within, or of the file: older files name it there only. */
 static gboolean
-read_model(const ConfigReader *file, Model *model)
+read_file(const ConfigReader *file, Model *model)
 {
   const char *key = inner_key(file->root), *outer_type = config_text(file, "model_type");
   ConfigReader reader = *file;
@@ -181,7 +222,20 @@ read_model(const ConfigReader *file, Model *model)
     type = outer_type;
     family = find_family(outer_type);
   }
+  if (refused_by_kind(file))
+    return FALSE;
   return family != NULL ? read_decoder(&reader, family, type, model) : refuse_family(file, type);
+}
+
+static gboolean
+read_model(const ConfigReader *file, Model *model)
+{
+  g_autoptr(json_t) thinker = thinker_of(file->root);
+  ConfigReader reader = *file;
+
+  if (thinker != NULL)
+    reader.root = thinker;
+  return read_file(&reader, model);
 }
 
 /* --quantization, as the `quantization_config` of a file that is published so. */

@@ -22,6 +22,9 @@ typedef enum {
   MODEL_CONFIG_ERROR_UNKNOWN, /* a kind of model that is not known */
 } ModelConfigError;
 
+/* The model_type of each known family in turn; NULL behind the last. */
+const char *model_config_family(guint index);
+
 /* NULL with MODEL_CONFIG_ERROR. name: of the model. The caller frees the model. */
 Model *model_config_read(const char *path, const char *name, GError **error);
 

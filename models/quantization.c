@@ -1,4 +1,5 @@
-/* The table of methods. Each method's function makes the rules (quantization_rules.h). */
+/* The table of methods. Each method's function makes the rules (quantization_rules.h): which
+ * modules have which format, the first rule that matches counts. */
 #include "quantization.h"
 
 #include <string.h>
@@ -144,11 +145,15 @@ read_auto_round(Quantization *q, const ConfigReader *reader, const json_t *found
     return FALSE;
   json_object_foreach((json_t *)extra, module, value)
   {
+    /* A name, or an expression that is found anywhere in one. */
+    g_autofree char *pattern = strpbrk(module, "*+?^$()[]{}|\\") != NULL
+                                   ? g_strdup_printf("re:.*(?:%s)", module)
+                                   : g_strdup(module);
     own = q->plain;
     if (json_integer_value(json_object_get(value, "bits")) < 16 &&
         !group_format(q, reader, value, !symmetric, &own))
       return FALSE;
-    if (!quantization_add(q, reader, module, own))
+    if (!quantization_add(q, reader, pattern, own))
       return FALSE;
   }
   return quantization_add(q, reader, "Linear", format);
@@ -196,6 +201,8 @@ static const struct {
     {"intel/auto-round", read_auto_round},
     {"bitsandbytes", read_bitsandbytes},
     {"mxfp4", read_mxfp4},
+    {"quark", quantization_read_quark},
+    {"torchao", quantization_read_torchao},
 };
 
 static gboolean

@@ -3,8 +3,8 @@
  * They are read from config.json, or from a file beside it (quantization_source.h). Known methods:
  * fp8 (by tensor and by block), fbgemm_fp8, compressed-tensors (int8, fp8, int4, NVFP4, MXFP4),
  * modelopt (FP8, NVFP4, MXFP8, W4A16 and mixed), awq, gptq, auto-round, bitsandbytes (int8, nf4),
- * mxfp4. Others are refused by name: a width that is nearly right would give a wrong pool that
- * nobody notices.
+ * mxfp4, quark (MXFP4, NVFP4, fp8, int8), torchao (int4, int8, fp8, NVFP4). Others are refused by
+ * name: a width that is nearly right would give a wrong pool that nobody notices.
  *
  * Scales and zero points are counted as an engine keeps them: no zero points for GPTQ with
  * symmetric weights. Modules that a method's list leaves out have 16 bits, as have embeddings, the

@@ -64,3 +64,6 @@ gboolean quantization_read_compressed_tensors(Quantization *q, const ConfigReade
                                               const json_t *found);
 gboolean quantization_read_modelopt(Quantization *q, const ConfigReader *reader,
                                     const json_t *found);
+gboolean quantization_read_quark(Quantization *q, const ConfigReader *reader, const json_t *found);
+gboolean quantization_read_torchao(Quantization *q, const ConfigReader *reader,
+                                   const json_t *found);

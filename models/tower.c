@@ -183,9 +183,10 @@ static const struct {
   const char *family; /* how its model_type begins */
   gboolean (*read)(Tower *tower, guint64 *parameters);
 } kinds[] = {
-    {"qwen3_vl", read_qwen3}, {"qwen3_5", read_qwen3},    {"qwen2_5_vl", read_qwen2_5},
-    {"qwen2_vl", read_qwen2}, {"mistral3", read_pixtral}, {"gemma3", read_siglip},
-    {"llama4", read_llama4},  {"gemma4", read_gemma4},
+    {"qwen3_vl", read_qwen3},       {"qwen3_5", read_qwen3},    {"qwen2_5_vl", read_qwen2_5},
+    {"qwen2_vl", read_qwen2},       {"mistral3", read_pixtral}, {"gemma3", read_siglip},
+    {"llama4", read_llama4},        {"gemma4", read_gemma4},    {"qwen2_5_omni", read_qwen2_5},
+    {"qwen3_omni_moe", read_qwen3},
 };
 
 /* TRUE for an object of the file that describes a part of the model which is read nowhere. */
@@ -206,7 +207,8 @@ describes_part(const char *key, const json_t *value)
 static char *
 name_left_out(const ConfigReader *file, gboolean is_within, gboolean sees, gboolean hears)
 {
-  static const char *const flat[] = {"visual", "audio"}; /* the first Qwen's */
+  static const char *const flat[] = {"visual", "audio" /* the first Qwen's */,
+                                     "embd_layer" /* Phi's */};
   const char *key;
   json_t *value;
 
@@ -245,7 +247,8 @@ tower_read(const ConfigReader *reader, Model *model)
                               .outer = file.root,
                               .error = file.error},
                    .text_width = model->hidden};
-    if (!g_str_has_prefix(type, kinds[i].family) || known)
+    /* Gemma 3n has another tower than Gemma 3. */
+    if (!g_str_has_prefix(type, kinds[i].family) || g_str_has_prefix(type, "gemma3n") || known)
       continue;
     if (!kinds[i].read(&tower, &model->tower_parameters))
       return FALSE;

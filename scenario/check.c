@@ -34,6 +34,11 @@ refuse_missing(const char *option, const SchedulerClass *class, guint32 feature,
 {
   const SchedulerClass *first = scheduler_class_first_with(feature);
 
+  if (feature == SCHEDULER_HAS_PREFIX_CACHING && class->features & SCHEDULER_HAS_BLOCK_MANAGER)
+    return resolver_refuse(error,
+                           "--%s: the prefix cache of %s is not simulated, those from %s on are; "
+                           "without the option no prefix is kept",
+                           option, class->name, first->name);
   if (class->version > 0 && feature == SCHEDULER_HAS_OFFLOAD)
     return resolver_refuse(error, "--%s: the rules of native offload are known for %s, not for %s",
                            option, first->name, class->name);
@@ -41,6 +46,16 @@ refuse_missing(const char *option, const SchedulerClass *class, guint32 feature,
     return resolver_refuse(error, "--%s: %s has no such thing; it came with %s", option,
                            class->name, first->name);
   return resolver_refuse(error, "--%s: the scheduler %s has no such thing", option, class->name);
+}
+
+/* An option that was not typed: says which command line it is of. */
+static void
+prefix_pasted(const Resolver *r, const char *option, GError **error)
+{
+  const char *origin = settings_origin(r->settings, option);
+
+  if (origin != NULL && g_str_has_suffix(origin, "-args"))
+    g_prefix_error(error, "%s: ", origin);
 }
 
 gboolean
@@ -116,8 +131,11 @@ check_features(const Resolver *r, GError **error)
   const Scenario *s = r->scenario;
 
   for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
-    if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
-      return refuse_missing(needs[i].option, s->scheduler, needs[i].feature, error);
+    if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature)) {
+      refuse_missing(needs[i].option, s->scheduler, needs[i].feature, error);
+      prefix_pasted(r, needs[i].option, error);
+      return FALSE;
+    }
   if (s->scheduler->version == 0 && r->settings->offline)
     return resolver_refuse(error, "--offline: %s takes the same batches offline and in a server",
                            s->scheduler->name);

@@ -271,14 +271,15 @@ expert_padding(const Device *device)
 #define STATES_FOR_KV 0.9
 
 /* States of `state` bytes that SGLang keeps beside the KV, in a pool of their own: one for each
- * sequence that may run without a radix cache, else a share of `bytes`, one of which is padding. */
+ * sequence that may run (in its group) without a radix cache, else a share of `bytes`, one of which is
+ * padding. */
 static guint32
 state_slots(const Resolver *r, double bytes, double state)
 {
   if (state == 0 || bytes <= 0)
     return 0;
   if (r->settings->disable_radix_cache && resolver_given(r, "max-running-requests"))
-    return (guint32)r->settings->max_running_requests;
+    return r->scenario->config.max_num_seqs;
   return (guint32)MAX(bytes * STATES_FOR_KV / (1 + STATES_FOR_KV) / state - 1, 0);
 }
 

@@ -19,7 +19,12 @@ libspillway_scenario_a_SOURCES = \
   %D%/resolver.c %D%/resolver.h \
   %D%/scenario.c %D%/scenario.h \
   %D%/server_args.c %D%/server_args.h \
+  %D%/flags/server_chart.c %D%/flags/server_chart.h \
+  %D%/flags/server_config.c %D%/flags/server_config.h \
   %D%/flags/server_flags.c %D%/flags/server_flags.h \
+  %D%/flags/server_shell.c %D%/flags/server_shell.h \
+  %D%/flags/server_start.c %D%/flags/server_start.h \
+  %D%/flags/server_taken.c %D%/flags/server_taken.h \
   %D%/flags/server_words.c %D%/flags/server_words.h \
   %D%/settings.c %D%/settings.h \
   %D%/settings_files.c %D%/settings_files.h \
@@ -33,6 +38,8 @@ libspillway_scenario_a_SOURCES = \
   %D%/flags/trtllm_flags.c \
   %D%/typed.c %D%/typed.h \
   %D%/flags/vllm_flags.c \
+  %D%/flags/yaml_lines.c %D%/flags/yaml_lines.h \
+  %D%/flags/yaml_settings.c %D%/flags/yaml_settings.h \
   %D%/run/engines.c %D%/run/engines.h \
   %D%/run/execute.c %D%/run/execute.h \
   %D%/run/live_progress.c %D%/run/live_progress.h \
@@ -40,6 +47,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/run/perfetto_window.c %D%/run/perfetto_window.h \
   %D%/run/progress.c %D%/run/progress.h \
   %D%/run/slowdown.c %D%/run/slowdown.h \
+  %D%/workload/generated_files.c %D%/workload/generated_files.h \
   %D%/workload/generated_trace.c %D%/workload/generated_trace.h \
   %D%/workload/trace_name.c %D%/workload/trace_name.h \
   %D%/workload/workload_source.c %D%/workload/workload_source.h

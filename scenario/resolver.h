@@ -24,6 +24,9 @@ void resolver_note(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 
 /* TRUE if the option of that long name was given. */
 gboolean resolver_given(const Resolver *r, const char *name);
 
+/* Notes what is doubtful in the figures of a device's file that does not ship. */
+void resolver_note_doubts(const Resolver *r);
+
 /* Notes where the value of a setting is from that was not typed (Scenario.defaults). */
 void resolver_origin(const Resolver *r, const char *key, const char *format, ...)
     G_GNUC_PRINTF(3, 4);

@@ -211,12 +211,16 @@ resolve_decoder(Resolver *r, GError **error)
 static gboolean
 read_costs(Resolver *r, GError **error)
 {
+  const Settings *settings = r->settings;
   Scenario *s = r->scenario;
 
-  if (r->shelf == NULL)
-    return resolve_costs(r->settings->device, r->settings->kernels, &s->device, &s->profile, error);
-  return shelf_costs(r->shelf, r->settings->device, &s->device, &s->profile, &s->profile_digest,
-                     error);
+  if (r->shelf == NULL
+          ? !resolve_costs(settings->device, settings->kernels, &s->device, &s->profile, error)
+          : !shelf_costs(r->shelf, settings->device, &s->device, &s->profile, &s->profile_digest,
+                         error))
+    return FALSE;
+  resolver_note_doubts(r);
+  return TRUE;
 }
 
 static gboolean

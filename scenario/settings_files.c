@@ -6,6 +6,7 @@
 #include "output_file.h"
 #include "resolve.h"
 #include "settings_option.h"
+#include "scenario/workload/generated_files.h"
 #include "scenario/workload/trace_name.h"
 
 typedef struct {
@@ -22,12 +23,21 @@ add(Files *files, GArray *list, const char *name, const char *path)
   g_array_append_val(list, file);
 }
 
+static char *
+add_lengths(const char *name, gpointer data)
+{
+  Files *files = data;
+
+  add(files, files->inputs, "trace", name);
+  return g_strdup(name);
+}
+
 /* The file that an option's value names: of a model its config.json, of a recording the part before
  * a colon, of a generated trace the file that lengths are drawn from. */
 static void
 add_input(Files *files, const char *option, const char *text)
 {
-  const char *drawn = strstr(text, "empirical:"), *colon = strrchr(text, ':');
+  const char *colon = strrchr(text, ':');
 
   add(files, files->inputs, option, text);
   if (g_str_equal(option, "model")) {
@@ -35,16 +45,12 @@ add_input(Files *files, const char *option, const char *text)
     if (path != NULL)
       add(files, files->inputs, option, path);
   } else if (g_str_equal(option, "trace")) {
+    g_autofree char *with = generated_files_replace(text, add_lengths, files);
     g_autofree char *path = trace_name_path(text, NULL);
     if (path != NULL)
       add(files, files->inputs, option, path);
   } else if (g_str_equal(option, "replay") && colon != NULL) {
     g_autofree char *path = g_strndup(text, (gsize)(colon - text));
-    add(files, files->inputs, option, path);
-  }
-  for (; drawn != NULL; drawn = strstr(drawn, "empirical:")) {
-    drawn += strlen("empirical:");
-    g_autofree char *path = g_strndup(drawn, strcspn(drawn, " \t\n'\""));
     add(files, files->inputs, option, path);
   }
 }

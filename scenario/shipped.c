@@ -102,7 +102,8 @@ shipped_model(const char *name)
 }
 
 /* The shipped model that this one is called after: "Llama-3.1-8B-Instruct" is after llama-3.1-8b.
- * NULL if none is. The caller frees it. */
+ * NULL if none is; "DeepSeek-R1-Distill-Llama-70B" is not, as what is distilled from a model has
+ * another's layers. The caller frees it. */
 char *
 shipped_model_tuned(const char *name)
 {
@@ -116,5 +117,5 @@ shipped_model_tuned(const char *name)
     if (g_str_has_prefix(base, *model) && base[strlen(*model)] == '-' &&
         (longest == NULL || strlen(*model) > strlen(longest)))
       longest = *model;
-  return g_strdup(longest);
+  return strstr(base, "-distill") == NULL ? g_strdup(longest) : NULL;
 }

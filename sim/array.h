@@ -17,6 +17,11 @@ void pointers_grow(GPtrArray *array, guint *room);
   (G_LIKELY((array)->len < *(room)) ? (void)0 : array_grow((array), (room)),                       \
    ((type *)(gpointer)(array)->data)[(array)->len++] = __VA_ARGS__)
 
+/* The same, for the caller to fill: the new value's address. */
+#define ARRAY_ADD(array, room, type)                                                               \
+  (G_LIKELY((array)->len < *(room)) ? (void)0 : array_grow((array), (room)),                       \
+   &((type *)(gpointer)(array)->data)[(array)->len++])
+
 #define POINTER_PUSH(array, room, pointer)                                                         \
   (G_LIKELY((array)->len < *(room)) ? (void)0 : pointers_grow((array), (room)),                    \
    (array)->pdata[(array)->len++] = (pointer))

@@ -188,6 +188,13 @@ decode_clock_due(const DecodeClock *clock, guint64 later)
   return &clock->due[later == 0 ? clock->place : (clock->place + later) % clock->period];
 }
 
+/* Without groups: those that take one a tick later than these. */
+static inline const DueList *
+decode_clock_due_after(const DecodeClock *clock, const DueList *due)
+{
+  return due + 1 == clock->due + clock->block_size ? clock->due : due + 1;
+}
+
 /* Adds the contexts that the members read at the coming tick; `contexts` has the clock's windows.
  */
 void decode_clock_add_contexts(DecodeClock *clock, DecodeContexts *contexts);

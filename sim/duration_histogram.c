@@ -50,12 +50,21 @@ shift_of(guint64 duration_ps)
   return bits > SUB_BITS + 1 ? bits - SUB_BITS - 1 : 0;
 }
 
-static guint
+/* A duration's bucket: how wide it is, and what of the duration lies above its lower end. */
+typedef struct {
+  guint index;
+  guint64 width_ps, above_ps;
+} Bucket;
+
+static inline Bucket
 bucket_of(guint64 duration_ps)
 {
   guint shift = shift_of(duration_ps);
+  guint64 width_ps = (guint64)1 << shift;
 
-  return shift * SUB_BUCKETS + (guint)(duration_ps >> shift);
+  return (Bucket){.index = shift * SUB_BUCKETS + (guint)(duration_ps >> shift),
+                  .width_ps = width_ps,
+                  .above_ps = duration_ps & (width_ps - 1)};
 }
 
 static guint64
@@ -68,17 +77,15 @@ bucket_lower_ps(guint bucket)
 void
 duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight)
 {
-  guint shift = shift_of((guint64)duration_ps);
-  guint bucket = shift * SUB_BUCKETS + (guint)(duration_ps >> shift);
-  guint64 above_ps = (guint64)duration_ps & (((guint64)1 << shift) - 1);
+  const Bucket bucket = bucket_of((guint64)duration_ps);
 
   g_assert(duration_ps >= 0);
   if (weight == 0)
     return;
-  histogram->count[bucket] += weight;
-  histogram->above_lower_ps[bucket] += (WideSum)above_ps * weight;
-  histogram->lowest = MIN(histogram->lowest, bucket);
-  histogram->highest = MAX(histogram->highest, bucket);
+  histogram->count[bucket.index] += weight;
+  histogram->above_lower_ps[bucket.index] += (WideSum)bucket.above_ps * weight;
+  histogram->lowest = MIN(histogram->lowest, bucket.index);
+  histogram->highest = MAX(histogram->highest, bucket.index);
   histogram->total += weight;
   histogram->sum_ps += (WideSum)(guint64)duration_ps * weight;
   histogram->max_ps = MAX(histogram->max_ps, duration_ps);
@@ -89,35 +96,37 @@ typedef struct {
   guint64 at_ps, growth_ps, left, weight;
 } Ramp;
 
-/* Those of one bucket: as many as lie below its upper end. What lies above a bucket's lower end is
- * less than its width, 2^44 ps at most where a run can be, so those sums fit 64 bits. */
+/* Those of the first one's bucket: as many as lie below its upper end. What lies above a bucket's
+ * lower end is less than its width, 2^44 ps at most where a run can be, so those sums fit 64 bits.
+ */
 static void
-fill_bucket(DurationHistogram *histogram, guint bucket, Ramp *ramp)
+fill_bucket(DurationHistogram *histogram, Ramp *ramp)
 {
-  guint64 above_ps = ramp->at_ps - bucket_lower_ps(bucket), inside = ramp->left;
-  guint64 growth_ps = ramp->growth_ps;
+  const Bucket bucket = bucket_of(ramp->at_ps);
+  guint64 growth_ps = ramp->growth_ps, inside = ramp->left;
 
-  if (growth_ps > 0)
-    inside = MIN(inside, (bucket_lower_ps(bucket + 1) - ramp->at_ps + growth_ps - 1) / growth_ps);
-  histogram->count[bucket] += inside * ramp->weight;
-  histogram->above_lower_ps[bucket] +=
-      (WideSum)(inside * above_ps + growth_ps * (inside * (inside - 1) / 2)) * ramp->weight;
+  if (growth_ps > 0) {
+    guint64 most = (bucket.width_ps - bucket.above_ps + growth_ps - 1) / growth_ps;
+    inside = MIN(inside, most);
+  }
+  histogram->count[bucket.index] += inside * ramp->weight;
+  histogram->above_lower_ps[bucket.index] +=
+      (WideSum)(inside * bucket.above_ps + growth_ps * (inside * (inside - 1) / 2)) * ramp->weight;
   ramp->at_ps += inside * growth_ps;
   ramp->left -= inside;
 }
 
-/* From a bucket that the row passed into on, through those that it passes through, as far as they
+/* From the first one's bucket on, through those that it passes through, as far as they
  * are of one width. A bucket takes `few` or one more, by how far above its lower end the first one
  * lies: neither a division nor a branch, since this is where long outputs would take their time. */
 static void
-fill_octave(DurationHistogram *histogram, guint bucket, Ramp *ramp)
+fill_octave(DurationHistogram *histogram, Bucket first, Ramp *ramp)
 {
-  guint64 lower_ps = bucket_lower_ps(bucket), width_ps = bucket_lower_ps(bucket + 1) - lower_ps;
   guint64 growth_ps = ramp->growth_ps, weight = ramp->weight, left = ramp->left;
-  guint64 few = width_ps / growth_ps, few_ps = growth_ps * (few * (few - 1) / 2);
-  guint64 rest_ps = width_ps - few * growth_ps, one_more_ps = growth_ps * few;
-  guint64 above_ps = ramp->at_ps - lower_ps;
-  guint end = (bucket / SUB_BUCKETS + 1) * SUB_BUCKETS;
+  guint64 few = first.width_ps / growth_ps, few_ps = growth_ps * (few * (few - 1) / 2);
+  guint64 rest_ps = first.width_ps - few * growth_ps, one_more_ps = growth_ps * few;
+  guint64 above_ps = first.above_ps;
+  guint bucket = first.index, end = (bucket / SUB_BUCKETS + 1) * SUB_BUCKETS;
 
   for (; bucket < end && left > few; bucket++) {
     guint64 more = -(guint64)(above_ps < rest_ps); /* 0, or all bits */
@@ -138,26 +147,26 @@ duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gin
 {
   Ramp ramp = {(guint64)first_ps, (guint64)growth_ps, n, weight};
   gint64 last_ps = first_ps + (gint64)(n - 1) * growth_ps;
-  guint bucket = bucket_of(ramp.at_ps);
+  guint first_bucket = bucket_of(ramp.at_ps).index;
+  guint last_bucket = bucket_of((guint64)last_ps).index;
 
   g_assert(growth_ps >= 0);
   if (weight == 0)
     return;
-  histogram->lowest = MIN(histogram->lowest, bucket);
-  histogram->highest = MAX(histogram->highest, bucket_of((guint64)last_ps));
+  histogram->lowest = MIN(histogram->lowest, first_bucket);
+  histogram->highest = MAX(histogram->highest, last_bucket);
   histogram->max_ps = MAX(histogram->max_ps, last_ps);
   histogram->total += n * weight;
   histogram->sum_ps += (((WideSum)first_ps + (WideSum)last_ps) * n / 2) * weight;
-  for (fill_bucket(histogram, bucket, &ramp); ramp.left > 0;
-       fill_bucket(histogram, bucket, &ramp)) {
-    bucket = bucket_of(ramp.at_ps);
-    if (bucket_lower_ps(bucket + 1) - bucket_lower_ps(bucket) <= ramp.growth_ps ||
-        ramp.left < WALK_VALUES)
-      continue;
-    fill_octave(histogram, bucket, &ramp);
-    if (ramp.left == 0)
-      break;
-    bucket = bucket_of(ramp.at_ps);
+  fill_bucket(histogram, &ramp);
+  while (ramp.left > 0) {
+    if (ramp.left >= WALK_VALUES) {
+      const Bucket bucket = bucket_of(ramp.at_ps);
+      if (bucket.width_ps > ramp.growth_ps)
+        fill_octave(histogram, bucket, &ramp);
+    }
+    if (ramp.left > 0)
+      fill_bucket(histogram, &ramp);
   }
 }
 
@@ -182,7 +191,7 @@ duration_histogram_quantiles(const DurationHistogram *histogram, Quantiles *quan
   guint64 ranks[QUANTILE_RANKS];
   double values_ps[QUANTILE_RANKS];
 
-  *quantiles = (Quantiles){0};
+  *quantiles = quantiles_none;
   if (histogram->total == 0)
     return;
   quantiles->mean = (double)histogram->sum_ps / (double)histogram->total / (double)PS_PER_S;

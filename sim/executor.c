@@ -40,13 +40,15 @@ repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *l
 {
   guint32 back = limit->lookahead;
   guint32 repeats;
+  gint64 guess;
 
   g_assert(back <= 1);
   if (n <= 1 || elapsed_at_most(first_ps, growth_ps, n - 1 - back) < limit->until_ps)
     return n;
   if (limit->until_ps <= 0)
     return 1;
-  repeats = (guint32)CLAMP(guess_repeats(first_ps, growth_ps, limit->until_ps) + back, 1, n);
+  guess = guess_repeats(first_ps, growth_ps, limit->until_ps) + back;
+  repeats = (guint32)CLAMP(guess, 1, n);
   while (repeats < n && elapsed_at_most(first_ps, growth_ps, repeats - back) < limit->until_ps)
     repeats++;
   while (repeats > 1 && elapsed_at_most(first_ps, growth_ps, repeats - 1 - back) >= limit->until_ps)

@@ -95,9 +95,10 @@ run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timi
   timing->growth_ps = timing->cost.growth_ps;
   timing->repeats = repeats_until(timing->first_ps, timing->growth_ps, timing->cost.steps, limit);
   timing->elapsed_ps = repeats_elapsed_ps(timing->first_ps, timing->growth_ps, timing->repeats);
-  if (step->contexts.count < step->n_sequences && recomputes(step))
-    timing->recompute_overhead_ps =
-        MAX(0, timing->first_ps - cost_without_recompute_ps(self, step));
+  if (step->contexts.count < step->n_sequences && recomputes(step)) {
+    gint64 overhead_ps = timing->first_ps - cost_without_recompute_ps(self, step);
+    timing->recompute_overhead_ps = MAX(0, overhead_ps);
+  }
   return TRUE;
 }
 

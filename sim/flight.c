@@ -30,7 +30,7 @@ note_host_peak(Instance *self)
 static void
 tell_step(Instance *self)
 {
-  const Loop *loop = self->loop;
+  const Run *run = self->run;
   const Scheduler *scheduler = self->scheduler;
   const StepReport report = {
       .instance = self->number,
@@ -55,9 +55,8 @@ tell_step(Instance *self)
       .gpu_unheld_end_blocks = pool_unheld_blocks(&scheduler->pool),
   };
 
-  for (guint i = 0; i < loop->n_observers; i++)
-    if (loop->observers[i]->step != NULL)
-      loop->observers[i]->step(loop->observers[i], &report);
+  for (guint i = 0; i < run->n_step_observers; i++)
+    run->step_observers[i]->step(run->step_observers[i], &report);
 }
 
 static void

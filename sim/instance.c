@@ -225,10 +225,8 @@ instance_end_copies_while_idle(Instance *self)
   return instance_end_copies(self, by_ps);
 }
 
-/* When an idle engine has something to do: at an arrival or the end of a copy. Recordings skip to
- * the arrival where there is one. */
-static gint64
-idle_until_ps(const Instance *self)
+gint64
+instance_idle_until_ps(const Instance *self)
 {
   const Offload *offload = self->scheduler->offload;
   gint64 arrival_ps = self->loop->client->next_ps;
@@ -253,7 +251,7 @@ instance_idle(Instance *self)
 
   if (swap_copies != NULL)
     ask_for_copies(self, self->now_ps, TRUE);
-  until_ps = idle_until_ps(self);
+  until_ps = instance_idle_until_ps(self);
   if (until_ps == G_MAXINT64)
     return FALSE;
   if (tick_ps == 0) {

@@ -14,6 +14,8 @@
 typedef struct {
   const Loop *loop;
   RunOutcome *outcome;
+  Observer *const *step_observers; /* of the loop's, those that are told of steps */
+  guint n_step_observers;
 } Run;
 
 typedef struct {
@@ -36,7 +38,7 @@ typedef struct {
   gboolean in_flight;
   gint64 now_ps;
   guint64 step_index;       /* of the step being decided */
-  gboolean waits;           /* it has nothing to do before a request that is not known yet */
+  gboolean waits;           /* it has nothing to do before a request arrives or a copy ends */
   guint64 idle_since;       /* step index of the last token or arrival */
   gboolean preempted_since; /* a preemption since then */
   Pipeline *pipeline;       /* NULL: one stage, one step in flight */
@@ -79,7 +81,10 @@ instance_end_copies(Instance *self, gint64 by_ps)
 /* The same at an empty decision. */
 gboolean instance_end_copies_while_idle(Instance *self);
 
-/* Goes on to the next arrival or end of a copy. FALSE if none is known. */
+/* When an idle engine has something to do: at an arrival or the end of a copy; recordings skip to
+ * the arrival where there is one. G_MAXINT64: neither is known. */
+gint64 instance_idle_until_ps(const Instance *self);
+/* Goes on to then. FALSE if neither is known. */
 gboolean instance_idle(Instance *self);
 /* TRUE if no sequence is left, and nothing of one that left is still to be stored on the host. */
 gboolean instance_is_over(const Instance *self);

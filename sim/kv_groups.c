@@ -202,14 +202,15 @@ state_blocks(const KvGroupKind *kind, guint64 settled, guint64 computed, guint64
 static guint64
 group_blocks(const KvGroupKind *kind, guint64 settled, guint64 computed, guint64 tokens)
 {
-  guint64 all;
+  guint64 all, gone;
 
   if (tokens == 0)
     return 0;
   if (kind->kind == KV_STATE)
     return state_blocks(kind, settled, computed, tokens);
   all = blocks_of(kind, tokens);
-  return all - MIN(kv_group_gone_blocks(kind, settled), all);
+  gone = kv_group_gone_blocks(kind, settled);
+  return all - MIN(gone, all);
 }
 
 guint64
@@ -259,10 +260,12 @@ kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 lag)
 
   for (guint i = 0; i < groups->n_kinds; i++) {
     const KvGroupKind *kind = &groups->kinds[i];
+    guint64 beyond, gone;
     if (kind->block_tokens == 0)
       continue;
-    next = MIN(next, next_beyond(computed, 0, kind->block_tokens));
-    next = MIN(next, next_gone(kind, settled) + lag);
+    beyond = next_beyond(computed, 0, kind->block_tokens);
+    gone = next_gone(kind, settled) + lag;
+    next = MIN(next, MIN(beyond, gone));
   }
   return next;
 }

@@ -34,9 +34,17 @@ typedef enum {
 enum { MIXER_OVERLAPPED_RATIO = 4 };
 
 /* Kinds of recurrent layers: a selective scan, one with a scalar decay a head, a gated delta rule,
- * one with a decay an element of the key (Kimi's KDA).
+ * one with a decay an element of the key (Kimi's KDA), a fixed decay a head (lightning attention),
+ * the last inputs of a short convolution and nothing else (LFM2).
  */
-typedef enum { RECURRENT_MAMBA, RECURRENT_MAMBA2, RECURRENT_DELTA, RECURRENT_KDA } RecurrentKind;
+typedef enum {
+  RECURRENT_MAMBA,
+  RECURRENT_MAMBA2,
+  RECURRENT_DELTA,
+  RECURRENT_KDA,
+  RECURRENT_LIGHTNING,
+  RECURRENT_CONV
+} RecurrentKind;
 
 typedef struct {
   MixerKind kind;

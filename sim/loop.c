@@ -73,7 +73,8 @@ take_arrivals(const Run *run, Instance *instances, gint64 now_ps)
 }
 
 /* After an empty decision: waits for the step in flight or, without one, for an arrival or the end
- * of a copy. FALSE if none of these is known to come. */
+ * of a copy. FALSE if none of these is known to come, or, of several instances, if there is no step
+ * in flight. */
 static gboolean
 rest(Instance *self)
 {
@@ -86,7 +87,8 @@ rest(Instance *self)
     return TRUE;
   }
   instance_begin_copies(self);
-  return instance_end_copies_while_idle(self) || instance_idle(self);
+  return instance_end_copies_while_idle(self) ||
+         (self->loop->n_instances == 1 && instance_idle(self));
 }
 
 static gboolean
@@ -102,9 +104,11 @@ static gboolean
 goes_on(const Instance *s)
 {
   const Run *run = s->run;
+  const Loop *loop = s->loop;
   guint64 idle_steps = s->step_index - s->idle_since;
 
-  if (run->loop->interrupted != NULL && run->loop->interrupted(run->loop->interrupted_data))
+  if ((loop->interrupted != NULL && *loop->interrupted != 0) ||
+      (loop->stop != NULL && loop->stop(loop->stop_data)))
     return end_with(run, RUN_ABORT, LOOP_INTERRUPTED);
   if (s->now_ps > TIME_MAX_PS)
     return end_with(run, RUN_ABORT,
@@ -153,17 +157,30 @@ tell_end(const Run *run)
       run->loop->observers[i]->end(run->loop->observers[i], run->outcome);
 }
 
-/* The instance that decides next; NULL: all wait for requests, of which none is known to come. */
+/* When the instance decides next; G_MAXINT64: it waits for a request that is not known yet. */
+static gint64
+next_decision_ps(const Instance *instance)
+{
+  return instance->waits ? MAX(instance->now_ps, instance_idle_until_ps(instance))
+                         : instance->now_ps;
+}
+
+/* The instance that decides next; NULL: all wait for requests, of which none is known to come.
+ * Those that stand idle go on when it is their turn, and not before: until then another may finish
+ * a request, and one that waits for its answer comes before the next that is known. */
 static Instance *
 next_instance(const Run *run, Instance *instances)
 {
+  gint64 next_ps = G_MAXINT64;
   Instance *next = NULL;
 
   if (run->loop->n_instances == 1 && !instances->waits)
     return instances;
+  for (guint i = 0; i < run->loop->n_instances; i++)
+    next_ps = MIN(next_ps, next_decision_ps(&instances[i]));
   for (guint i = 0; i < run->loop->n_instances; i++) {
     Instance *instance = &instances[i];
-    if (instance->waits)
+    if (instance->waits && next_decision_ps(instance) == next_ps)
       instance->waits = !instance_idle(instance);
     if (!instance->waits && (next == NULL || instance->now_ps < next->now_ps))
       next = instance;
@@ -182,8 +199,8 @@ horizon_ps(const Instance *instance, const Instance *instances)
   if (loop->n_instances == 1 || loop->client->leave == NULL)
     return until_ps;
   for (guint i = 0; i < loop->n_instances; i++)
-    if (&instances[i] != instance && !instances[i].waits)
-      until_ps = MIN(until_ps, instances[i].now_ps);
+    if (&instances[i] != instance)
+      until_ps = MIN(until_ps, next_decision_ps(&instances[i]));
   return until_ps;
 }
 
@@ -201,7 +218,8 @@ act(Instance *s, const Instance *instances, gboolean *ok, GError **error)
     *ok = instance_execute(s, horizon_ps(s, instances), error);
     return *ok || end_with(s->run, RUN_ABORT, LOOP_EXECUTOR_FAILED);
   }
-  s->waits = !rest(s) && (scheduler_unfinished(s->scheduler) > 0 || instance_is_over(s));
+  s->waits = !rest(s) && (scheduler_unfinished(s->scheduler) > 0 || instance_is_over(s) ||
+                          instance_idle_until_ps(s) < G_MAXINT64);
   return TRUE;
 }
 
@@ -209,11 +227,12 @@ act(Instance *s, const Instance *instances, gboolean *ok, GError **error)
 static gboolean
 is_over(const Run *run, const Instance *instances)
 {
-  gboolean over = next_arrival_ps(run) == G_MAXINT64;
-
-  for (guint i = 0; i < run->loop->n_instances && over; i++)
-    over = instance_is_over(&instances[i]);
-  return over;
+  if (next_arrival_ps(run) < G_MAXINT64)
+    return FALSE;
+  for (guint i = 0; i < run->loop->n_instances; i++)
+    if (!instance_is_over(&instances[i]))
+      return FALSE;
+  return TRUE;
 }
 
 static gboolean
@@ -245,11 +264,15 @@ run_instances(const Run *run, Instance *instances, GError **error)
 gboolean
 loop_run(const Loop *loop, RunOutcome *outcome, GError **error)
 {
-  const Run run = {.loop = loop, .outcome = outcome};
+  g_autofree Observer **step_observers = g_new(Observer *, loop->n_observers);
+  Run run = {.loop = loop, .outcome = outcome, .step_observers = step_observers};
   g_autofree Instance *instances = g_new(Instance, loop->n_instances);
   gboolean ok;
 
   *outcome = (RunOutcome){.end = RUN_DONE, .reason = ""};
+  for (guint i = 0; i < loop->n_observers; i++)
+    if (loop->observers[i]->step != NULL)
+      step_observers[run.n_step_observers++] = loop->observers[i];
   for (guint i = 0; i < loop->n_instances; i++)
     instance_init(&instances[i], &run, i);
   ok = run_instances(&run, instances, error);

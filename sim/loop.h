@@ -9,6 +9,8 @@
 #include "scheduler.h"
 #include "workload.h"
 
+#include <signal.h>
+
 /* outcome->reason of aborts that are not the engine's own. */
 #define LOOP_INTERRUPTED "interrupted"
 #define LOOP_EXECUTOR_FAILED "the executor could not go on"
@@ -30,9 +32,11 @@ typedef struct {
   guint n_observers;
   guint32 unit_copy_steps; /* under the unit executor: steps that a copy takes */
   gboolean stride;         /* let steps be repeated; the results are the same without */
-  /* Asked before each step: TRUE ends the run, as an abort; may be NULL. */
-  gboolean (*interrupted)(gpointer data);
-  gpointer interrupted_data;
+  /* End the run before a step, as an abort: a signal's flag that is set, or an answer of TRUE.
+   * Either may be NULL. */
+  const volatile sig_atomic_t *interrupted;
+  gboolean (*stop)(gpointer data);
+  gpointer stop_data;
 } Loop;
 
 /* Runs to the end: all requests done, or an engine that died, is stuck, or goes round in circles

@@ -96,6 +96,13 @@ pool_take(Pool *pool, guint32 blocks)
   pool->class->take(pool, NULL, blocks);
 }
 
+/* The sequence takes blocks, which must be free. */
+static inline void
+pool_take_for(Pool *pool, Sequence *sequence, guint32 blocks)
+{
+  pool->class->take(pool, sequence, blocks);
+}
+
 /* Grows what the sequence holds to `blocks`; fewer is no change. FALSE, and nothing is changed, if
  * too few are free. */
 gboolean pool_grow(Pool *pool, Sequence *sequence, guint32 blocks);

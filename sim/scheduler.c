@@ -153,6 +153,7 @@ free_all(Sequence *spare)
 {
   while (spare != NULL) {
     Sequence *next = spare->next;
+    g_free(spare->block_ids);
     g_free(spare);
     spare = next;
   }
@@ -231,21 +232,28 @@ new_sequence(Scheduler *self, guint32 index)
 {
   const Request *request = workload_request(self->workload, index);
   Sequence *sequence = self->spare;
+  guint32 *block_ids, room;
 
-  if (sequence != NULL)
-    self->spare = sequence->next;
-  else
+  if (sequence == NULL) {
     sequence = g_new(Sequence, 1);
+    sequence_init(sequence, index, request);
+    return sequence;
+  }
+  self->spare = sequence->next;
+  block_ids = sequence->block_ids;
+  room = sequence->block_ids_room;
   sequence_init(sequence, index, request);
+  sequence->block_ids = block_ids;
+  sequence->block_ids_room = room;
   return sequence;
 }
 
+/* It keeps the room for its blocks' ids. */
 void
 scheduler_recycle(Scheduler *self, Sequence *sequence)
 {
   pool_forget(&self->pool, sequence);
   offload_forget(self->offload, sequence);
-  g_free(sequence->block_ids);
   g_free(sequence->prefix_keys);
   sequence->next = self->spare;
   self->spare = sequence;

@@ -71,6 +71,7 @@ struct Scheduler {
   GPtrArray *keepers;      /* of Sequence: those that keep blocks, in the order of preemption */
   guint32 kept_blocks;     /* by all of them */
   PriceMemo *price_memo;   /* of one decision's load; NULL where no policy asks */
+  CopyLoad copy_load;      /* when a policy was asked last */
   guint64 dropped_tokens;  /* of victims, with prefix caching, */
   guint64 found_tokens;    /* and those that were still cached when the victims came back */
   SwapCopies *swap_copies; /* beside the steps; NULL: copies are part of the steps */
@@ -191,7 +192,8 @@ gboolean scheduler_shed(Scheduler *self, Step *step, const Sequence *sequence, g
 static inline gboolean
 scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks)
 {
-  return self->pool.free_blocks >= blocks || scheduler_shed(self, step, sequence, blocks);
+  return self->pool.free_blocks >= blocks ||
+         (self->kept_blocks > 0 && scheduler_shed(self, step, sequence, blocks));
 }
 /* GPU blocks that a swapped sequence fills when it comes back, those that it kept included. */
 guint32 scheduler_return_blocks(const Scheduler *self, const Sequence *sequence);
@@ -378,9 +380,10 @@ void scheduler_note_finished(Scheduler *self, const Sequence *sequence);
 
 /* For scheduler/: overflow (scheduler/overflow.c) --------------------------------------------- */
 
-/* What the overflow policy is asked when the victim (NULL: to be set) goes for the beneficiary. */
-OverflowQuery scheduler_overflow_query(const Scheduler *self, const Sequence *victim,
-                                       const Sequence *beneficiary, guint32 short_blocks);
+/* What the overflow policy is asked when a victim, which is to be set, goes for the beneficiary.
+ * Valid while the decision is made, until the next is asked for. */
+OverflowQuery scheduler_overflow_query(Scheduler *self, const Sequence *beneficiary,
+                                       guint32 short_blocks);
 /* The contexts of all that decodes. */
 DecodeContexts scheduler_running_decodes(Scheduler *self);
 /* A sequence that has computed its gap goes on behind what was copied. */

@@ -99,8 +99,9 @@ struct Sequence {
   FreeWatch *free_watch;     /* filled with what is left of them when it ended; NULL: nobody asks */
   guint32 *block_ids;        /* `blocks` of them, with room for block_ids_room */
   guint32 block_ids_room;
-  OffloadRequest *offload; /* its part in native offload (offload.h); NULL: none yet */
-  guint64 *prefix_keys;    /* content keys of the prompt's hashed blocks (contents/content_key.h) */
+  OffloadRequest *offload;  /* its part in native offload (offload.h); NULL: none yet */
+  gboolean has_prefix_keys; /* those are made: */
+  guint64 *prefix_keys; /* content keys of the prompt's hashed blocks (contents/content_key.h) */
   guint32 n_prefix_keys;
   GroupTable *group_tables; /* by group: its blocks (contents/groups.c); NULL: none yet */
   guint32 n_group_tables;

@@ -143,9 +143,10 @@ series_add(Series *series, const StepReport *report)
         i == 0 ? report->first_ps : repeats_elapsed_ps(report->first_ps, report->growth_ps, i + 1);
     gint64 grown, peak;
     bucket = bucket_at(series, report->start_ps + end_ps);
-    n = MAX(1, repeats_before(report, i,
-                              series->origin_ps + series->current_start_ps + series->bucket_ps -
-                                  report->start_ps));
+    n = repeats_before(report, i,
+                       series->origin_ps + series->current_start_ps + series->bucket_ps -
+                           report->start_ps);
+    n = MAX(1, n);
     bucket->output_tokens += (guint64)n * report->tokens;
     bucket->computed_tokens += (guint64)n * step->n_tokens;
     peak = grown = step_grown_blocks(step, i + n);

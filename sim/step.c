@@ -80,8 +80,10 @@ step_grown_peak(const Step *step, guint32 first, guint32 repeats)
   gint64 peak = step_grown_blocks(step, repeats);
 
   /* A period never shrinks it. */
-  for (guint32 i = 1; i < step->period && i < repeats && repeats - i >= first; i++)
-    peak = MAX(peak, step_grown_blocks(step, repeats - i));
+  for (guint32 i = 1; i < step->period && i < repeats && repeats - i >= first; i++) {
+    gint64 grown = step_grown_blocks(step, repeats - i);
+    peak = MAX(peak, grown);
+  }
   return peak;
 }
 

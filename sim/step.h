@@ -82,7 +82,7 @@ typedef struct {
   guint32 tokens_lost;  /* whose KV was dropped; 0 if all was copied */
   OverflowAction action;
   gboolean fell_back;   /* the policy wanted to swap, and the host had no room */
-  CopyLoad copies;      /* when the victim was chosen */
+  CopyLoad copies;      /* when the victim was chosen; all 0 where copies are part of the steps */
   gint64 free_after_ps; /* the plan's */
 } StepVictim;
 
@@ -193,8 +193,8 @@ typedef struct {
   /* The scheduler's own; an executor that holds real blocks may read a sequence until it leaves. */
   GPtrArray *sequences; /* by entry; NULL where the decode clock runs it */
   GPtrArray *ending;    /* members of the clock whose last token this step computes */
-  guint entries_room, sequences_room, ending_room; /* for array.h */
-  gboolean ticks;                                  /* the clock ticks with it */
+  guint entries_room, victims_room, sequences_room, ending_room; /* for array.h */
+  gboolean ticks;                                                /* the clock ticks with it */
   gboolean ends; /* it computes a sequence's last token, as far as is known when it took off */
 } Step;
 

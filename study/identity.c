@@ -2,31 +2,35 @@
 
 #include "scenario/resolve.h"
 #include "scenario/scenario.h"
+#include "scenario/workload/generated_files.h"
 #include "scenario/workload/trace_name.h"
 #include "unlimited_table.h"
 
 #include <string.h>
 
-#define EMPIRICAL "empirical:"
+typedef struct {
+  Shelf *shelf;
+  GError **error;
+} Digests;
 
-/* A generated trace is its options, and the files that they name. */
-static gboolean
-append_generator(GString *text, Shelf *shelf, const char *options, GError **error)
+static char *
+digest_of(const char *name, gpointer data)
 {
-  const char *at = options;
+  const Digests *digests = data;
 
-  g_string_append(text, options);
-  while ((at = strstr(at, EMPIRICAL)) != NULL) {
-    g_autofree char *name = NULL;
-    const char *digest;
-    at += strlen(EMPIRICAL);
-    name = g_strndup(at, strcspn(at, " \t'\""));
-    digest = shelf_file_digest(shelf, name, error);
-    if (digest == NULL)
-      return FALSE;
-    g_string_append_printf(text, "\n%s", digest);
-  }
-  return TRUE;
+  return g_strdup(shelf_file_digest(digests->shelf, name, digests->error));
+}
+
+/* A generated trace is its options, with the contents of the files that they name. */
+static gboolean
+append_generator(GString *text, Shelf *shelf, const char *trace, GError **error)
+{
+  Digests digests = {shelf, error};
+  g_autofree char *options = generated_files_replace(trace, digest_of, &digests);
+
+  if (options != NULL)
+    g_string_append(text, options);
+  return options != NULL;
 }
 
 static gboolean

@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "scenario/shipped.h"
+#include "scenario/workload/generated_files.h"
 #include "scenario/workload/trace_name.h"
-
-#define EMPIRICAL "empirical:"
 
 /* A shipped name stays as it is. Any other that is a file in the study's folder, or has a slash, is
  * a path there. */
@@ -25,23 +24,11 @@ path_from_study(const char *folder, const char *value, const char *const *kinds)
   return g_strdup(value);
 }
 
-/* The files that a generated trace takes lengths from, likewise. */
+/* A file that a generated trace takes lengths from, likewise. */
 static char *
-generator_from_study(const char *folder, const char *value)
+lengths_from_study(const char *name, gpointer folder)
 {
-  g_autoptr(GString) text = g_string_new(NULL);
-  const char *at, *rest = value;
-
-  while ((at = strstr(rest, EMPIRICAL)) != NULL) {
-    gsize length = strcspn(at + strlen(EMPIRICAL), " \t'\"");
-    g_autofree char *name = g_strndup(at + strlen(EMPIRICAL), length);
-    g_autofree char *path = path_from_study(folder, name, NULL);
-    g_string_append_len(text, rest, at + strlen(EMPIRICAL) - rest);
-    g_string_append(text, path);
-    rest = at + strlen(EMPIRICAL) + length;
-  }
-  g_string_append(text, rest);
-  return g_strdup(text->str);
+  return path_from_study(folder, name, NULL);
 }
 
 char *
@@ -54,7 +41,7 @@ study_value(const char *folder, const char *option, const char *text)
   static const char *const traces[] = {"traces", ".csv", "traces", ".jsonl", NULL};
 
   if (g_str_equal(option, "trace") && g_str_has_prefix(text, TRACE_GENERATED))
-    return generator_from_study(folder, text);
+    return generated_files_replace(text, lengths_from_study, (gpointer)folder);
   if (g_str_equal(option, "trace"))
     return path_from_study(folder, text, traces);
   if (g_str_equal(option, "model"))

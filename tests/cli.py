@@ -57,14 +57,21 @@ def test_help_of_verbs():
         check_equal(succeed(*verb, "-h").out, result.out, verb)
         check_equal(succeed(*verb, "--format", "nonsense", "--help").out, result.out, verb)
         check("Usage:\n  spillway %s" % " ".join(verb) in result.text, result.text)
+        check(not result.text.endswith("\n\n"), "%s: an empty line at the end" % verb)
         check("Examples:\n  spillway %s" % verb[0] in result.text, result.text)
-        for option, has_value in options_of_help(result.text).items():
-            if option == "--help":
-                continue
-            words = [option + "=nonsense", "--stop-here"] if has_value else [option, "--stop-here"]
-            message = execute(*verb, *words).err
-            check("unknown option --stop-here" in message or "nonsense" in message, message)
-            check("unknown option %s" % option not in message, message)
+        check_accepted(verb, [option + ("=nonsense" if has_value else "") for option, has_value in options_of_help(result.text).items()
+                              if option != "--help"])
+
+
+def check_accepted(verb, words):
+    """The verb knows all of these options. They are read in order, up to the first whose value is told to be wrong."""
+    while words:
+        message = execute(*verb, *words, "--stop-here").err
+        if "unknown option --stop-here" in message:
+            return
+        refused = [i for i, word in enumerate(words) if re.search(word.partition("=")[0] + r"(:|$)", message, re.M)]
+        check(refused and "nonsense" in message, message)
+        words = words[refused[0] + 1:]
 
 
 def test_options_of_run():

@@ -25,8 +25,11 @@ script_tests = \
   %D%/published/accuracy.py \
   %D%/published/copies.py \
   %D%/published/memory.py \
+  %D%/published/starts.py \
   %D%/random/fuzz.py \
   %D%/random/monotonic.py \
+  %D%/random/plain.py \
+  %D%/random/relations.py \
   %D%/random/scenarios.py \
   %D%/random/studies.py \
   %D%/random/verbs.py \
@@ -34,6 +37,7 @@ script_tests = \
   %D%/reading/bad-traces.py \
   %D%/reading/checkpoints.py \
   %D%/reading/families.py \
+  %D%/reading/kinds.py \
   %D%/reading/forms.py \
   %D%/reading/profile.py \
   %D%/reading/sessions.py \
@@ -42,6 +46,7 @@ script_tests = \
   %D%/report/explain.py \
   %D%/report/perfetto.py \
   %D%/report/report.py \
+  %D%/report/told.py \
   %D%/study/capacity.py \
   %D%/study/policies.py \
   %D%/study/poster.py \
@@ -70,4 +75,5 @@ EXTRA_DIST += \
   %D%/spillway_test.py \
   %D%/live/live_fixture.py \
   %D%/live/plain_decoder.py \
+  %D%/random/plain_engine.py \
   %D%/random/random_words.py

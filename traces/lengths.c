@@ -160,7 +160,7 @@ parse_kind(Lengths *lengths, const char *kind, const char *rest, LengthsSide sid
 gboolean
 lengths_parse(Lengths *lengths, const char *text, LengthsSide side, GError **error)
 {
-  static const char *const kinds[] = {"fixed:", "uniform:", "lognormal:", "empirical:"};
+  static const char *const kinds[] = {"fixed:", "uniform:", "lognormal:", LENGTHS_FILE};
 
   memset(lengths, 0, sizeof *lengths);
   lengths->text = g_strdup(text);

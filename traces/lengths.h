@@ -10,6 +10,8 @@
 
 #include "traces/random.h"
 
+#define LENGTHS_FILE "empirical:"
+
 typedef enum { LENGTHS_FIXED, LENGTHS_UNIFORM, LENGTHS_LOGNORMAL, LENGTHS_EMPIRICAL } LengthsKind;
 
 typedef struct {

@@ -123,7 +123,8 @@ set(CostPiece *piece, CostComponent component, Memo memo)
   piece->scaled_ps[component] = memo.scaled_ps;
 }
 
-/* A copy that is made slower takes less from a step, for longer. */
+/* A copy that is made slower takes less from a step, for longer; of memory that is made faster it
+ * takes a smaller share. */
 CopyContention
 profile_cost_contention(const CostModel *base, CopyDirection direction, gboolean prefills)
 {
@@ -133,7 +134,7 @@ profile_cost_contention(const CostModel *base, CopyDirection direction, gboolean
 
   if (!measured.measured)
     return cost_model_contention(self->roofline, direction, prefills);
-  measured.step = factor > 0 ? measured.step / factor : 0;
+  measured.step = factor > 0 ? measured.step / factor * self->what_if.hbm_time : 0;
   return measured;
 }
 
@@ -143,13 +144,13 @@ static double
 pieces_ps(const ProfileCost *self, CopyDirection direction, double pieces)
 {
   double factor = direction == COPY_OUT ? self->what_if.d2h_time : self->what_if.h2d_time;
-  double bytes = (double)self->copy_piece_bytes, ps;
+  double bytes = (double)self->copy_piece_bytes, ps, submit_ps = 0;
   gboolean inside;
 
   ps = operation_sheet_ps(self->copies[direction], bytes, pieces, &inside);
   if (self->submits[direction] != NULL)
-    ps = MAX(ps, operation_sheet_ps(self->submits[direction], bytes, pieces, &inside));
-  return factor * ps;
+    submit_ps = operation_sheet_ps(self->submits[direction], bytes, pieces, &inside);
+  return factor * MAX(ps, submit_ps);
 }
 
 gint64
@@ -168,11 +169,13 @@ profile_cost_layer_copy_ps(CostModel *base, CopyDirection direction, guint32 blo
 {
   const ProfileCost *self = (const ProfileCost *)base;
   double pieces = (double)self->copy_pieces_per_block * blocks, stages = base->copy_stages;
+  double part_ps, share_ps;
 
   if (self->copies[direction] == NULL)
     return cost_model_layer_copy_ps(self->roofline, direction, blocks);
-  return MAX(pieces_ps(self, direction, pieces / stages),
-             pieces_ps(self, direction, pieces) / stages);
+  part_ps = pieces_ps(self, direction, pieces / stages);
+  share_ps = pieces_ps(self, direction, pieces) / stages;
+  return MAX(part_ps, share_ps);
 }
 
 static void

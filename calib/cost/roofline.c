@@ -19,16 +19,6 @@
 G_DEFINE_QUARK(spillway - roofline - error, roofline_error)
 
 static gint64
-product_ps(gint64 ps, guint64 n)
-{
-  guint64 product;
-
-  if (!g_uint64_checked_mul(&product, (guint64)ps, n) || product > (guint64)COST_MAX_PS)
-    return COST_MAX_PS;
-  return (gint64)product;
-}
-
-static gint64
 find_head_ps(const Roofline *self, guint32 sampled)
 {
   if (sampled == 0)
@@ -58,15 +48,6 @@ head_ps(Roofline *self, guint32 sampled)
   return self->head_ps[sampled];
 }
 
-/* Tokens whose KV n new tokens after c cached ones read at least once. */
-static double
-read_tokens(const Mixer *mixer, double n, double c)
-{
-  if (mixer->kind == MIXER_SLIDING || mixer->kind == MIXER_CHUNKED)
-    return n + MIN(c, (double)mixer->window);
-  return n + c;
-}
-
 static inline gint64
 prefill_ps(const Roofline *self, CostChunk chunk)
 {
@@ -74,61 +55,72 @@ prefill_ps(const Roofline *self, CostChunk chunk)
   gint64 total_ps = 0;
 
   if (self->has_recurrent)
-    total_ps = self->recurrent_sequence_ps + product_ps(self->recurrent_token_ps, chunk.tokens);
+    total_ps = self->recurrent_sequence_ps + rate_ps(&self->recurrent_token, chunk.tokens);
   for (guint i = 0; i < self->n_classes; i++) {
     const AttentionClass *class = &self->classes[i];
-    double read = read_tokens(&class->mixer, n, c);
+    double read = n + MIN(c, class->most_cached_tokens); /* tokens whose KV is read at least once */
     double pairs = mixer_pairs(&class->mixer, n, c) + n * self->prefill_ramp_tokens / 2;
     double class_ps = MAX(pairs * class->prefill_pair_ps, read * class->prefill_token_ps) +
                       c * class->prefill_decompress_ps;
-    total_ps = MIN(total_ps + roofline_round_ps(class_ps), COST_MAX_PS);
+    total_ps += roofline_round_ps(class_ps);
   }
   return total_ps;
 }
 
 /* Attention of decodes, but for its fixed time. *growth_ps: what each repeat takes longer than the
  * one before, as contexts grow by one token. */
-static gint64
+static inline gint64
 decode_ps(const Roofline *self, const DecodeContexts *contexts, gint64 *growth_ps)
 {
-  gint64 total_ps = 0;
+  gint64 total_ps = 0, growing_ps = 0;
 
   if (self->has_recurrent)
-    total_ps = product_ps(self->recurrent_sequence_ps + self->recurrent_token_ps, contexts->count);
-  *growth_ps = 0;
+    total_ps = rate_ps(&self->recurrent_decode, contexts->count);
   for (guint i = 0; i < self->n_classes; i++) {
     const AttentionClass *class = &self->classes[i];
     guint32 growing = contexts->count;
     guint64 seen = class->window.tokens == 0
                        ? contexts->sum
                        : decode_contexts_visible(contexts, &class->window, &growing);
-    total_ps = MIN(total_ps + product_ps(class->decode_token_ps, seen), COST_MAX_PS);
-    *growth_ps = MIN(*growth_ps + product_ps(class->decode_token_ps, growing), COST_MAX_PS);
+    total_ps += rate_ps(&class->decode_token, seen);
+    growing_ps += rate_ps(&class->decode_token, growing);
+  }
+  *growth_ps = MIN(growing_ps, COST_MAX_PS);
+  return MIN(total_ps, COST_MAX_PS);
+}
+
+/* The same of prefills, after so much of decodes. */
+static gint64
+prefills_ps(const Roofline *self, const CostShape *shape, gint64 total_ps)
+{
+  for (guint32 i = 0; i < shape->n_prefills; i++) {
+    total_ps += prefill_ps(self, shape->prefills[i]);
+    total_ps = MIN(total_ps, COST_MAX_PS);
   }
   return total_ps;
 }
 
 /* One kernel a layer serves prefills and decodes: the fixed time counts once. */
-static gint64
+static inline gint64
 attention_ps(const Roofline *self, const CostShape *shape, gint64 decodes_ps)
 {
-  gint64 total_ps = decodes_ps;
-
-  for (guint32 i = 0; i < shape->n_prefills; i++)
-    total_ps = MIN(total_ps + prefill_ps(self, shape->prefills[i]), COST_MAX_PS);
   if (shape->n_prefills > 0)
-    return total_ps + self->prefill_fixed_ps;
-  return shape->contexts.count > 0 ? total_ps + self->decode_fixed_ps : total_ps;
+    return prefills_ps(self, shape, decodes_ps) + self->prefill_fixed_ps;
+  return shape->contexts.count > 0 ? decodes_ps + self->decode_fixed_ps : decodes_ps;
+}
+
+static gint64
+copy_ps(const Roofline *self, CopyDirection direction, guint32 blocks)
+{
+  return blocks == 0
+             ? 0
+             : rate_ps(&self->copy_block[direction], blocks) + self->copy_fixed_ps[direction];
 }
 
 static gint64
 roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 {
-  const Roofline *self = (const Roofline *)base;
-
-  return blocks == 0
-             ? 0
-             : product_ps(self->copy_block_ps[direction], blocks) + self->copy_fixed_ps[direction];
+  return copy_ps((const Roofline *)base, direction, blocks);
 }
 
 /* Each part is a submission of its own. */
@@ -137,7 +129,7 @@ roofline_layer_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 {
   const Roofline *self = (const Roofline *)base;
 
-  return (double)product_ps(self->copy_block_ps[direction], blocks) / base->copy_stages +
+  return (double)rate_ps(&self->copy_block[direction], blocks) / base->copy_stages +
          (double)self->copy_fixed_ps[direction];
 }
 
@@ -153,9 +145,9 @@ roofline_exchange_ps(const CostModel *base, guint64 tokens)
 {
   const Roofline *self = (const Roofline *)base;
 
-  if (tokens == 0 || (self->exchange_token_ps == 0 && self->exchange_fixed_ps == 0))
+  if (tokens == 0 || (self->exchange_token.each_ps == 0 && self->exchange_fixed_ps == 0))
     return 0;
-  return product_ps(self->exchange_token_ps, tokens) + self->exchange_fixed_ps;
+  return rate_ps(&self->exchange_token, tokens) + self->exchange_fixed_ps;
 }
 
 static gint64
@@ -163,10 +155,10 @@ comm_ps(const Roofline *self, guint64 tokens)
 {
   const CommWay *around = &self->comm[0], *direct = &self->comm[1];
 
-  if (around->token_ps == 0 && around->fixed_ps == 0)
+  if (around->token.each_ps == 0 && around->fixed_ps == 0)
     return roofline_exchange_ps(&self->base, tokens);
-  return MIN(product_ps(around->token_ps, tokens) + around->fixed_ps,
-             product_ps(direct->token_ps, tokens) + direct->fixed_ps) +
+  return MIN(rate_ps(&around->token, tokens) + around->fixed_ps,
+             rate_ps(&direct->token, tokens) + direct->fixed_ps) +
          roofline_exchange_ps(&self->base, tokens);
 }
 
@@ -188,9 +180,7 @@ wait_for_host(const Roofline *self, const CostShape *shape, CostPiece *piece)
 {
   gint64 work_ps, wait_ps;
 
-  if (self->work_ps == 0 && self->work_sequence_ps == 0)
-    return;
-  work_ps = self->work_ps + product_ps(self->work_sequence_ps, shape->sequences);
+  work_ps = self->work_ps + rate_ps(&self->work_sequence, shape->sequences);
   wait_ps = work_ps > 0 ? work_ps - cost_piece_total_ps(piece) : 0;
   if (wait_ps <= 0)
     return;
@@ -221,25 +211,23 @@ roofline_wait_for_host(const CostModel *base, const CostShape *shape, CostPiece 
 enum { WITHOUT_WAITS = 1 << COST_COMPONENTS };
 
 static void
-find_step(Roofline *self, const CostShape *shape, guint32 repeat, guint without, CostPiece *piece)
+find_step(Roofline *self, const CostShape *shape, guint without, CostPiece *piece)
 {
   guint64 tokens = shape->contexts.count;
   gint64 decodes_ps = decode_ps(self, &shape->contexts, &piece->growth_ps);
 
   for (guint32 i = 0; i < shape->n_prefills; i++)
     tokens += shape->prefills[i].tokens;
-  piece->steps = repeat;
   if (!(without & 1 << COST_HEAD))
     piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
-  if (!(without & 1 << COST_HOST))
-    piece->base_ps[COST_HOST] =
-        self->host_step_ps + product_ps(self->host_sequence_ps, shape->sequences) +
-        (roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
-             ? self->host_pieces_ps
-             : self->host_eager_ps);
+  piece->base_ps[COST_HOST] =
+      self->host_step_ps + rate_ps(&self->host_sequence, shape->sequences) +
+      (roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
+           ? self->host_pieces_ps
+           : self->host_eager_ps);
   if (shape->copy_out_blocks > 0 || shape->copy_in_blocks > 0) {
-    piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(&self->base, COPY_OUT, shape->copy_out_blocks);
-    piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(&self->base, COPY_IN, shape->copy_in_blocks);
+    piece->base_ps[COST_SWAP_OUT] = copy_ps(self, COPY_OUT, shape->copy_out_blocks);
+    piece->base_ps[COST_SWAP_IN] = copy_ps(self, COPY_IN, shape->copy_in_blocks);
   }
   if (tokens > 0) {
     if (!(without & 1 << COST_LINEAR))
@@ -247,11 +235,11 @@ find_step(Roofline *self, const CostShape *shape, guint32 repeat, guint without,
     if (!(without & 1 << COST_ATTENTION))
       piece->base_ps[COST_ATTENTION] = attention_ps(self, shape, decodes_ps);
     piece->base_ps[COST_ELEMENTWISE] =
-        product_ps(self->elementwise_token_ps, tokens) + self->elementwise_fixed_ps;
+        rate_ps(&self->elementwise_token, tokens) + self->elementwise_fixed_ps;
     if (self->communicates)
       piece->base_ps[COST_COMM] = comm_ps(self, tokens);
   }
-  if (!(without & WITHOUT_WAITS)) {
+  if (self->waits && !(without & WITHOUT_WAITS)) {
     if (self->base.copy_stages > 0)
       layerwise_overlap(&self->base, shape, piece);
     wait_for_launches(self, shape, piece);
@@ -263,13 +251,16 @@ void
 roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, guint covered,
                       CostPiece *piece)
 {
-  find_step((Roofline *)base, shape, repeat, covered | WITHOUT_WAITS, piece);
+  piece->steps = repeat;
+  find_step((Roofline *)base, shape, covered | WITHOUT_WAITS, piece);
 }
 
+/* The piece holds for as many steps as were asked for, but where they wait. */
 static void
-roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
+roofline_step(CostModel *base, const CostShape *shape, guint32 repeat G_GNUC_UNUSED,
+              CostPiece *piece)
 {
-  find_step((Roofline *)base, shape, repeat, 0, piece);
+  find_step((Roofline *)base, shape, 0, piece);
 }
 
 /* Whether a step of one more token never takes less. What is not a product rises term by term;

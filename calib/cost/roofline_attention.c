@@ -2,6 +2,8 @@
  * key, bytes a token. */
 #include "roofline_work.h"
 
+#include <math.h>
+
 static const Mixer sees_all = {.kind = MIXER_FULL};
 
 /* The place of a mixer's class, a new one where there is none. */
@@ -17,6 +19,8 @@ find_class(Roofline *self, const Mixer *mixer)
   }
   g_assert(self->n_classes < ATTENTION_CLASSES);
   self->classes[self->n_classes].mixer = *mixer;
+  self->classes[self->n_classes].most_cached_tokens =
+      mixer->kind == MIXER_SLIDING || mixer->kind == MIXER_CHUNKED ? mixer->window : INFINITY;
   self->classes[self->n_classes].window = window;
   return self->n_classes++;
 }
@@ -82,7 +86,7 @@ work_of(const Layer *layer, guint32 kv_bits, guint32 tp)
 
 /* A recurrent layer reads and writes its state once a step, and updates it for each token. */
 static void
-add_recurrent(Roofline *self, const Layer *layer, guint32 tp, double peak)
+add_recurrent(Roofline *self, const Layer *layer, guint32 tp, double peak, gint64 *token_ps)
 {
   double bytes = 2.0 * (double)layer_state_bytes(layer, tp);
   double flops = layer_attention_flops(layer, 1, 0) / tp;
@@ -91,7 +95,7 @@ add_recurrent(Roofline *self, const Layer *layer, guint32 tp, double peak)
   self->recurrent_sequence_ps +=
       roofline_round_ps(layer->count * roofline_memory_ps(&self->device, &self->what_if, bytes,
                                                           self->device.decode_efficiency));
-  self->recurrent_token_ps +=
+  *token_ps +=
       roofline_round_ps(layer->count * flops / peak * (double)PS_PER_S * self->what_if.flops_time);
 }
 
@@ -152,7 +156,7 @@ set_class(const Roofline *self, const AttentionWork *work, double peak, Attentio
       roofline_memory_ps(&self->device, what_if, work->bytes, self->device.decode_efficiency);
   class->prefill_decompress_ps =
       work->decompress_flops / peak * (double)PS_PER_S * what_if->flops_time;
-  class->decode_token_ps = roofline_round_ps(MAX(class->prefill_token_ps, decode_ps));
+  class->decode_token = roofline_rate(MAX(class->prefill_token_ps, decode_ps));
 }
 
 void
@@ -161,17 +165,20 @@ roofline_take_attention(Roofline *self, const Model *model, guint32 tp)
   const Device *device = &self->device;
   double peak = device->fp16_flops * device->prefill_efficiency, launch = 0;
   AttentionWork sums[ATTENTION_CLASSES] = {{0}};
+  gint64 token_ps = 0;
 
   for (guint i = 0; i < model->n_kinds; i++) {
     const Layer *layer = &model->kinds[i];
     if (layer->mixer.kind != MIXER_NONE)
       launch += layer->count * self->what_if.launch_time;
     if (layer->mixer.kind == MIXER_RECURRENT)
-      add_recurrent(self, layer, tp, peak);
+      add_recurrent(self, layer, tp, peak, &token_ps);
   }
   sum_attention(self, model, tp, sums);
   for (guint i = 0; i < self->n_classes; i++)
     set_class(self, &sums[i], peak, &self->classes[i]);
+  self->recurrent_token = rate_of(token_ps);
+  self->recurrent_decode = rate_of(self->recurrent_sequence_ps + token_ps);
   self->prefill_ramp_tokens = device->prefill_ramp_tokens;
   self->prefill_fixed_ps = roofline_round_ps(device->prefill_fixed_ps * launch);
   self->decode_fixed_ps = roofline_round_ps(device->decode_fixed_ps * launch);

@@ -115,7 +115,7 @@ set_elementwise(Roofline *self, const Model *model, guint32 tp)
         model->kinds[i].count * small_elements(&model->kinds[i], model->hidden, tp, &layer_kernels);
     kernels += model->kinds[i].count * layer_kernels;
   }
-  self->elementwise_token_ps = roofline_round_ps(
+  self->elementwise_token = roofline_rate(
       roofline_memory_ps(device, &self->what_if, ACTIVATION_BYTES * (elements + outside),
                          device->elementwise_efficiency));
   self->elementwise_fixed_ps =
@@ -137,14 +137,14 @@ set_comm(Roofline *self, const Model *model, guint32 tp)
 
   if (tp == 1)
     return;
-  self->comm[0].token_ps = roofline_round_ps(2.0 * (tp - 1) / tp * bytes /
-                                             device->allreduce_bytes_per_s * (double)PS_PER_S);
+  self->comm[0].token =
+      roofline_rate(2.0 * (tp - 1) / tp * bytes / device->allreduce_bytes_per_s * (double)PS_PER_S);
   self->comm[0].fixed_ps = roofline_round_ps(reduces * device->allreduce_latency_ps);
   self->comm[1] = self->comm[0];
   if (device->allreduce_direct_bytes_per_s == 0)
     return;
-  self->comm[1].token_ps =
-      roofline_round_ps((tp - 1) * bytes / device->allreduce_direct_bytes_per_s * (double)PS_PER_S);
+  self->comm[1].token =
+      roofline_rate((tp - 1) * bytes / device->allreduce_direct_bytes_per_s * (double)PS_PER_S);
   self->comm[1].fixed_ps = roofline_round_ps(reduces * device->allreduce_direct_latency_ps);
 }
 
@@ -158,8 +158,8 @@ set_sends(Roofline *self, const Model *model, guint32 stages)
 
   if (stages == 1)
     return;
-  self->exchange_token_ps = roofline_round_ps(sends * 2 * ACTIVATION_BYTES * (double)model->hidden /
-                                              device->allreduce_bytes_per_s * (double)PS_PER_S);
+  self->exchange_token = roofline_rate(sends * 2 * ACTIVATION_BYTES * (double)model->hidden /
+                                       device->allreduce_bytes_per_s * (double)PS_PER_S);
   self->exchange_fixed_ps = roofline_round_ps(sends * 2 * device->allreduce_latency_ps);
 }
 
@@ -178,8 +178,8 @@ set_exchange(Roofline *self, const Model *model, guint32 stages)
   for (guint i = 0; i < model->n_kinds; i++)
     collectives += model->kinds[i].experts > 0 ? 2.0 * model->kinds[i].count : 0;
   collectives *= self->what_if.comm_time;
-  self->exchange_token_ps = roofline_round_ps(collectives * (self->split.engines - 1) * bytes /
-                                              device->allreduce_bytes_per_s * (double)PS_PER_S);
+  self->exchange_token = roofline_rate(collectives * (self->split.engines - 1) * bytes /
+                                       device->allreduce_bytes_per_s * (double)PS_PER_S);
   self->exchange_fixed_ps += roofline_round_ps(collectives * device->allreduce_latency_ps);
 }
 
@@ -215,8 +215,8 @@ set_host(Roofline *self, const RooflineConfig *config)
   gboolean in_turn = !config->asynchronous && host->work_ps > 0;
 
   self->host_step_ps = roofline_round_ps((in_turn ? host->work_ps : host->step_ps) * factor);
-  self->host_sequence_ps =
-      roofline_round_ps((in_turn ? host->work_sequence_ps : host->sequence_ps) * factor);
+  self->host_sequence =
+      roofline_rate((in_turn ? host->work_sequence_ps : host->sequence_ps) * factor);
   self->host_eager_ps = roofline_round_ps(host->eager_ps * factor);
   if (config->in_pieces)
     self->host_pieces_ps =
@@ -225,7 +225,7 @@ set_host(Roofline *self, const RooflineConfig *config)
     self->launches_ps =
         roofline_round_ps(host->latent_launch_ps * latent_layers(config->model) * factor);
   self->work_ps = in_turn ? 0 : roofline_round_ps(host->work_ps * factor);
-  self->work_sequence_ps = in_turn ? 0 : roofline_round_ps(host->work_sequence_ps * factor);
+  self->work_sequence = roofline_rate(in_turn ? 0 : host->work_sequence_ps * factor);
 }
 
 static void
@@ -253,9 +253,11 @@ set_copies(Roofline *self, const RooflineConfig *config)
   for (int d = 0; d < 2; d++) {
     double launch = factors[d] > 0 ? what_if->copy_launch_time : 0;
     double block_bytes_ps = bytes / (rates[d] * share) * (double)PS_PER_S * factors[d];
-    self->copy_block_ps[d] = roofline_round_ps(pieces * piece_ps * launch + block_bytes_ps);
+    self->copy_block[d] = roofline_rate(pieces * piece_ps * launch + block_bytes_ps);
     self->copy_contention[d] =
-        factors[d] > 0 ? rates[d] * share / factors[d] / device->hbm_bytes_per_s : 0;
+        factors[d] > 0
+            ? rates[d] * share / factors[d] / device->hbm_bytes_per_s * what_if->hbm_time
+            : 0;
     self->copy_fixed_ps[d] = batched ? roofline_round_ps(device->copy_launch_ps * launch) : 0;
   }
 }
@@ -269,9 +271,11 @@ roofline_take(Roofline *self, const RooflineConfig *config)
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
   set_exchange(self, config->model, MAX(1, config->pipeline_parallel_size));
-  self->communicates = self->comm[0].token_ps > 0 || self->comm[0].fixed_ps > 0 ||
-                       self->exchange_token_ps > 0 || self->exchange_fixed_ps > 0;
+  self->communicates = self->comm[0].token.each_ps > 0 || self->comm[0].fixed_ps > 0 ||
+                       self->exchange_token.each_ps > 0 || self->exchange_fixed_ps > 0;
   set_host(self, config);
+  self->waits = config->copy_stages > 0 || self->launches_ps > 0 || self->work_ps > 0 ||
+                self->work_sequence.each_ps > 0;
   self->captured = config->captured;
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;

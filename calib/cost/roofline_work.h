@@ -36,18 +36,44 @@ typedef struct {
   Product products[LAYER_MATRICES];
 } LayerProducts;
 
+/* The longest that one cost may be; steps add up a dozen of them. */
+#define COST_MAX_PS (TIME_MAX_PS / 16)
+
+/* What each of a number of tokens, sequences or blocks takes; no more than `most` of them count, so
+ * that a product with their number is within COST_MAX_PS, however many they are. */
+typedef struct {
+  gint64 each_ps;
+  guint64 most;
+} Rate;
+
+static inline Rate
+rate_of(gint64 each_ps)
+{
+  gint64 ps = MIN(each_ps, COST_MAX_PS);
+
+  return (Rate){.each_ps = ps, .most = (guint64)(COST_MAX_PS / MAX(1, ps))};
+}
+
+static inline gint64
+rate_ps(const Rate *rate, guint64 n)
+{
+  return rate->each_ps * (gint64)MIN(n, rate->most);
+}
+
 /* Attention of all layers that see the same of a context. */
 typedef struct {
   Mixer mixer; /* its kind and window */
   ContextWindow window;
-  gint64 decode_token_ps;
+  double most_cached_tokens; /* that a prefill reads of those before it; INFINITY: all */
+  Rate decode_token;
   double prefill_pair_ps, prefill_token_ps;
   double prefill_decompress_ps; /* latent: making K and V of a cached token again */
 } AttentionClass;
 
 /* One way to sum over the devices of a group, for all layers. */
 typedef struct {
-  gint64 token_ps, fixed_ps;
+  Rate token;
+  gint64 fixed_ps;
 } CommWay;
 
 enum { ATTENTION_CLASSES = CONTEXT_WINDOWS + 1 };
@@ -65,33 +91,43 @@ typedef struct {
   guint n_classes;
   AttentionClass classes[ATTENTION_CLASSES];
   gboolean has_recurrent;
-  gint64 recurrent_token_ps, recurrent_sequence_ps;
+  gint64 recurrent_sequence_ps;
+  Rate recurrent_token, recurrent_decode; /* a decode: a sequence and its token */
   gint64 decode_fixed_ps, prefill_fixed_ps;
   double prefill_ramp_tokens;
-  gint64 elementwise_token_ps, elementwise_fixed_ps;
+  Rate elementwise_token;
+  gint64 elementwise_fixed_ps;
   ExpertSplit split;
-  gint64 exchange_token_ps, exchange_fixed_ps; /* of tokens between engines, for all layers */
+  Rate exchange_token; /* of tokens between engines, for all layers */
+  gint64 exchange_fixed_ps;
   CommWay comm[2];       /* of which engines take the faster; the same twice where there is one */
   gboolean communicates; /* there is more than one device */
-  gint64 host_step_ps, host_sequence_ps, host_eager_ps, host_pieces_ps;
-  gint64 launches_ps;               /* of a step with a prompt; 0: it is captured, or not known */
-  gint64 work_ps, work_sequence_ps; /* of the host, beside the device; 0: nothing is */
+  gint64 host_step_ps, host_eager_ps, host_pieces_ps;
+  Rate host_sequence;
+  gint64 launches_ps; /* of a step with a prompt; 0: it is captured, or not known */
+  gint64 work_ps;     /* of the host, beside the device; 0, and of a sequence: nothing is */
+  Rate work_sequence;
+  gboolean waits; /* a step may wait for copies beside its layers, for launches or for the host */
   CapturedKind captured;
   guint64 captured_tokens;
-  gint64 copy_fixed_ps[2], copy_block_ps[2]; /* by CopyDirection */
+  gint64 copy_fixed_ps[2]; /* by CopyDirection, as the next two */
+  Rate copy_block[2];
   double copy_contention[2]; /* the share of the memory's bandwidth that a copy takes */
 
   gint64 linear_ps[MEMO_TOKENS + 1]; /* -1: not asked yet */
   gint64 head_ps[MEMO_SAMPLED + 1];
 } Roofline;
 
-/* The longest that one cost may be; steps add up a dozen of them. */
-#define COST_MAX_PS (TIME_MAX_PS / 16)
-
 static inline gint64
 roofline_round_ps(double ps)
 {
   return round_within(ps, COST_MAX_PS);
+}
+
+static inline Rate
+roofline_rate(double each_ps)
+{
+  return rate_of(roofline_round_ps(each_ps));
 }
 
 /* Bytes through the memory, at a share of its bandwidth. */

@@ -42,10 +42,16 @@
  * dropped its CUDA graphs by then (profile_cudagraph_memory). */
 #define FIRST_GRAPH_PROFILE 18
 #define NON_TORCH_GIB(a, b, c) ((const double[]){a, b, c})
+/* Of cards without links: 0.21 of eight L40S (0.10.2), 1.70 of four RTX PRO 6000s (August 2026). */
+#define UNLINKED_GIB 0.21
+#define UNLINKED_PROFILED_GIB 1.70
 /* Counted "since v0.21.0", as logs say. They have 0.53 GiB for 28 layers (0.24, RTX 4090) and some
  * 0.50 for 32 (0.32, H100), both with all default sizes. */
 #define FIRST_GRAPHS_COUNTED 21
-#define GRAPH_BYTES_A_LAYER ((guint64)(17.6 * MIB))
+#define GRAPH_BYTES_A_LAYER (17.6 * MIB)
+/* Graphs of 256 sequences and more ("PIECEWISE=51 (largest=512), FULL=35 (largest=256)"): all but
+ * the first of a kind are counted alike (profile_cudagraph_memory). */
+enum { ALL_GRAPHS = 86, LARGEST_GRAPH = 512 };
 
 /* Experts in MXFP4 on Hopper: Marlin's kernels in starts of 0.10.1 and 0.11.0, Triton's, which come
  * with vLLM since 0.11.1, in one of 0.14.1. */
@@ -177,8 +183,9 @@ compile_peak(const ServerSetup *setup)
 {
   guint64 table = HIDDEN_BYTES * (guint64)setup->model->vocab * setup->model->hidden /
                   setup->tensor_parallel_size;
+  gboolean tries = setup->version >= FIRST_COMBO_BENCHMARK && !setup->eager;
 
-  return (Peak){setup->version >= FIRST_COMBO_BENCHMARK ? table : 0, "compilation"};
+  return (Peak){tries ? table : 0, "compilation"};
 }
 
 static void
@@ -203,25 +210,48 @@ find_activation(const ServerSetup *setup, ServerMemory *memory)
 static guint64
 non_torch(const ServerSetup *setup)
 {
-  gboolean profiles_graphs = setup->version >= FIRST_GRAPH_PROFILE;
+  gboolean profiles_graphs = setup->version >= FIRST_GRAPH_PROFILE && !setup->eager;
   const double *gib =
       profiles_graphs ? NON_TORCH_GIB(0.25, 2.08, 2.17) : NON_TORCH_GIB(0.13, 0.55, 0.55);
   guint32 tp = setup->tensor_parallel_size * MAX(1, setup->pipeline_parallel_size);
 
   if (tp == 1 && profiles_graphs && setup->device->non_torch_bytes > 0)
     return (guint64)setup->device->non_torch_bytes;
+  if (tp > 1 && setup->device->allreduce_direct_bytes_per_s <= 0)
+    return (guint64)((profiles_graphs ? UNLINKED_PROFILED_GIB : UNLINKED_GIB) * GIB);
   return (guint64)(gib[tp == 1 ? 0 : tp < 4 ? 1 : 2] * GIB);
+}
+
+/* Sizes 1, 2, 4, from 8 on by 8, from 256 on by 16 (VllmConfig._set_cudagraph_sizes). */
+static guint32
+sizes_up_to(guint32 most)
+{
+  guint32 n = 0;
+
+  for (guint32 size = 1; size <= most; size += size < 4 ? size : size < 8 ? 4 : size < 256 ? 8 : 16)
+    n++;
+  return n;
+}
+
+/* Graphs in pieces up to twice as many tokens as sequences, whole ones up to as many. */
+static guint64
+graph_bytes(const ServerSetup *setup)
+{
+  guint32 stages = MAX(1, setup->pipeline_parallel_size);
+  guint32 layers = pipeline_most_layers(setup->model->layers, stages);
+  guint32 seqs = MIN(setup->max_num_seqs, LARGEST_GRAPH);
+  guint32 graphs = sizes_up_to(MIN(2 * seqs, LARGEST_GRAPH)) + sizes_up_to(seqs);
+
+  if (setup->eager || setup->version < FIRST_GRAPHS_COUNTED)
+    return 0;
+  return (guint64)(GRAPH_BYTES_A_LAYER * layers * MIN(graphs, ALL_GRAPHS) / ALL_GRAPHS);
 }
 
 ServerMemory
 server_memory_find(const ServerSetup *setup)
 {
-  ServerMemory memory = {.non_torch_bytes = non_torch(setup)};
+  ServerMemory memory = {.non_torch_bytes = non_torch(setup), .graph_bytes = graph_bytes(setup)};
 
-  if (setup->version >= FIRST_GRAPHS_COUNTED)
-    memory.graph_bytes =
-        GRAPH_BYTES_A_LAYER *
-        pipeline_most_layers(setup->model->layers, MAX(1, setup->pipeline_parallel_size));
   find_activation(setup, &memory);
   return memory;
 }

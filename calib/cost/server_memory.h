@@ -22,6 +22,7 @@ typedef struct {
   guint32 data_parallel_size;     /* engines that share experts; 0 is 1 */
   guint32 expert_groups;          /* that experts are dealt out to; 0 is 1 */
   guint32 pipeline_parallel_size; /* 0 is 1 */
+  gboolean eager;                 /* --enforce-eager: nothing is compiled, nothing captured */
 } ServerSetup;
 
 /* Ranks that a model's experts are shared by. */

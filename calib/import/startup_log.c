@@ -55,6 +55,13 @@ static const Line lines[] = {
      {AT(weights), AT(non_torch), AT(activation), AT(kv)}},
 };
 
+/* What it was started with, which is no memory. */
+static const Line settings[] = {
+    {"\\bmax_num_batched_tokens(?:=|': )" NUMBER, 1, {AT(max_num_batched_tokens)}},
+    {"'max_num_seqs': " NUMBER, 1, {AT(max_num_seqs)}},
+    {"\\btensor_parallel_size(?:=|': )" NUMBER, 1, {AT(tensor_parallel_size)}},
+};
+
 static const char version_pattern[] =
     "(?:LLM engine \\(v|API server version |\\bversion )([0-9]+\\.[0-9]+\\.[0-9]+)";
 
@@ -77,6 +84,17 @@ parse_number(const char *text)
   return g_ascii_strtod(plain, NULL);
 }
 
+/* A damaged number is none. Memory may be below zero: what is left where a model does not fit. */
+static gboolean
+is_believable(gsize field, double value)
+{
+  if (field == AT(utilization))
+    return value > 0 && value <= 1;
+  if (field == AT(max_model_len) || field == AT(kv_tokens))
+    return value >= 0 && value <= MOST_OF_ANYTHING;
+  return fabs(value) <= MOST_OF_ANYTHING;
+}
+
 static gboolean
 read_line(const Line *line, const char *text, gsize n_bytes, StartupLog *log)
 {
@@ -89,7 +107,7 @@ read_line(const Line *line, const char *text, gsize n_bytes, StartupLog *log)
     g_autofree char *number = g_match_info_fetch(match, (int)i + 1);
     double *field = &G_STRUCT_MEMBER(double, log, line->fields[i]);
     double value = parse_number(number);
-    if (isnan(*field) && fabs(value) <= MOST_OF_ANYTHING)
+    if (isnan(*field) && is_believable(line->fields[i], value))
       *field = value;
   }
   return TRUE;
@@ -108,9 +126,10 @@ read_version(const char *text, gsize n_bytes, StartupLog *log)
 /* Looks at the arguments that are not the default, and at the engine's configuration. -1: the log
  * has neither. */
 static int
-read_prefix_caching(const char *text, gsize n_bytes)
+read_switch(const char *name, const char *text, gsize n_bytes)
 {
-  g_autoptr(GRegex) regex = compile("enable_prefix_caching(?:=|': )(True|False)");
+  g_autofree char *pattern = g_strconcat("\\b", name, "(?:=|': )(True|False)", NULL);
+  g_autoptr(GRegex) regex = compile(pattern);
   g_autoptr(GMatchInfo) match = NULL;
   g_autofree char *word = NULL;
 
@@ -130,8 +149,11 @@ read_text(const char *text, gsize n_bytes)
     G_STRUCT_MEMBER(double, log, at) = NAN;
   for (guint i = 0; i < G_N_ELEMENTS(lines); i++)
     says = read_line(&lines[i], text, n_bytes, log) || says;
+  for (guint i = 0; i < G_N_ELEMENTS(settings); i++)
+    read_line(&settings[i], text, n_bytes, log);
   read_version(text, n_bytes, log);
-  log->prefix_caching = read_prefix_caching(text, n_bytes);
+  log->prefix_caching = read_switch("enable_prefix_caching", text, n_bytes);
+  log->eager = read_switch("enforce_eager", text, n_bytes);
   if (says)
     return log;
   startup_log_free(log);

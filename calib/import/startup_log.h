@@ -2,7 +2,8 @@
  *
  * Read in the lines of 0.6 to 0.32, wherever they stand in a log: "Model loading took … GiB",
  * "Memory profiling takes …", "Free memory on device …", "Available KV cache memory: … GiB",
- * "GPU KV cache size: … tokens" and their forebears. Of a line that several workers write, the
+ * "GPU KV cache size: … tokens" and their forebears, and the batch sizes, ranks and switches that it
+ * was started with. Of a line that several workers write, the
  * first counts.
  */
 #pragma once
@@ -17,6 +18,7 @@ typedef enum { STARTUP_LOG_ERROR_OPEN, STARTUP_LOG_ERROR_EMPTY } StartupLogError
 typedef struct {
   char *version;      /* "0.19.0"; NULL: not said */
   int prefix_caching; /* FALSE, TRUE; -1: not said */
+  int eager;          /* the same */
   double total, utilization, usable;
   double weights;
   double activation; /* where `consumed` is said, CUDA graphs are in it */
@@ -24,8 +26,10 @@ typedef struct {
   double consumed; /* weights and what is not PyTorch's, together (0.27 and later) */
   double graphs;   /* as estimated before the pool was sized */
   double kv;
-  double max_model_len; /* tokens */
-  double kv_tokens;     /* tokens */
+  double max_model_len;          /* tokens */
+  double max_num_batched_tokens; /* tokens */
+  double max_num_seqs, tensor_parallel_size;
+  double kv_tokens; /* tokens */
 } StartupLog;
 
 /* NULL, and a message, where the file cannot be read or says nothing of memory. */

@@ -29,12 +29,12 @@ choose_format(const GenOptions *options, const TraceGen *gen, GError **error)
 static gboolean
 check_files(const GenOptions *options, GError **error)
 {
-  const char *const texts[] = {options->prompt, options->output};
+  const char *const texts[] = {options->prompt, options->output, options->max_tokens};
   const NamedFile output = {"-o", options->out};
 
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-    if (texts[i] != NULL && g_str_has_prefix(texts[i], "empirical:") &&
-        !output_file_check(&output, 1, &(NamedFile){"empirical", texts[i] + strlen("empirical:")},
+    if (texts[i] != NULL && g_str_has_prefix(texts[i], LENGTHS_FILE) &&
+        !output_file_check(&output, 1, &(NamedFile){"empirical", texts[i] + strlen(LENGTHS_FILE)},
                            1, error))
       return FALSE;
   return TRUE;
@@ -93,7 +93,7 @@ command_trace_gen(int argc, char **argv)
           "    --prompt lognormal:mean=1155,median=1020 --output lognormal:mean=211,median=129 -o "
           "t.csv\n"
           "  spillway trace gen --requests 200 --rate 1 --turns 5 --shared-prefix 400 \\\n"
-          "    --prompt uniform:20,200 --output uniform:50,300 -o turns.jsonl\n",
+          "    --prompt uniform:20,200 --output uniform:50,300 -o turns.jsonl",
       .own = entries};
 
   trace_gen_init(&gen);

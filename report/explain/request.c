@@ -93,6 +93,24 @@ action_text(ResultsQuery *p)
   return &texts[i];
 }
 
+/* "94.3 % less", "12 % more", from twice as much on "17.65 times as much"; the caller frees it. */
+static char *
+compare_costs(double cost_s, double other_s)
+{
+  g_autofree char *figure = NULL;
+
+  if (other_s == cost_s)
+    return g_strdup("the same");
+  if (cost_s == 0)
+    return g_strdup("more");
+  if (other_s >= 2 * cost_s) {
+    figure = format_number(other_s / cost_s);
+    return g_strconcat(figure, " times as much", NULL);
+  }
+  figure = format_percent(fabs(other_s / cost_s - 1));
+  return g_strconcat(figure, other_s < cost_s ? " less" : " more", NULL);
+}
+
 /* Appends what it cost at the load that it met, and what the other action would have cost then. */
 static void
 append_price(ResultsQuery *p, GString *text)
@@ -100,7 +118,7 @@ append_price(ResultsQuery *p, GString *text)
   const ActionText *action = action_text(p);
   double cost_s = results_query_real(p, "cost_s"), other_s = results_query_real(p, "other_cost_s");
   g_autofree char *cost = format_duration(cost_s), *other = format_duration(other_s);
-  g_autofree char *difference = format_percent(fabs(cost_s - other_s) / MAX(cost_s, other_s));
+  g_autofree char *difference = NULL;
 
   if (isnan(cost_s) || isnan(other_s)) {
     g_string_append(text, " What it cost is not known: the run had no cost model.");
@@ -114,10 +132,8 @@ append_price(ResultsQuery *p, GString *text)
   else
     g_string_append_printf(text, " %s %s; %s would have taken %s, ", action->takes, cost,
                            action->other_takes, other);
-  if (cost_s == other_s)
-    g_string_append(text, "the same.");
-  else
-    g_string_append_printf(text, "%s %s.", difference, other_s < cost_s ? "less" : "more");
+  difference = compare_costs(cost_s, other_s);
+  g_string_append_printf(text, "%s.", difference);
 }
 
 /* Where its KV went. */

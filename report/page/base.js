@@ -95,10 +95,11 @@ function withAlpha(hex, alpha) {
   return hex + Math.round(alpha * 255).toString(16).padStart(2, '0');
 }
 
-// What time goes to has a colour of its own, in whichever chart it stands.
+// What time goes to has a colour of its own, in whichever chart it stands; by its name there.
 const partColours = {
   recompute: 0, 'swap out': 1, 'swap in': 2, stall: 3,
-  linear: 5, attention: 4, elementwise: 7, head: 3, comm: 2, host: 6,
+  'projections and MLP': 5, attention: 4, elementwise: 7, 'output head': 3, communication: 2, host: 6,
+  'copies out': 1, 'copies in': 0,
   queued: 6, preempted: 1, 'recomputed or copied': 2, 'its own work': 0,
 };
 
@@ -282,9 +283,11 @@ function addTable(section, head, rows) {
   section.append(box);
 }
 
-// Ticks of a logarithmic axis: 1, 2 and 5 of each power of ten.
-function decadeTicks(values) {
-  return values.filter(value => ['1', '2', '5'].includes(Number(value).toExponential().split('e')[0]));
+// Which ticks of a logarithmic axis have labels: 1, 2 and 5 of each power of ten; all where these
+// are few.
+function hasLabel(value, ticks) {
+  const isRound = x => ['1', '2', '5'].includes(Number(x).toExponential().split('e')[0]);
+  return isRound(value) || ticks.filter(tick => isRound(tick.value)).length < 3;
 }
 
 const pointShapes = ['circle', 'rect', 'triangle', 'rectRot', 'star', 'cross'];

@@ -40,7 +40,7 @@ function drawLimit(limit, at) {
       scales: {
         x: { type: 'linear', beginAtZero: true, title: { display: true, text: report.unit } },
         y: { type: 'logarithmic', title: { display: true, text: limit.key.replace('_s.', ', ') },
-          ticks: { callback: value => (decadeTicks([value]).length ? seconds(value) : '') } },
+          ticks: { callback: (value, i, ticks) => (hasLabel(value, ticks) ? seconds(value) : '') } },
       },
       plugins: {
         legend: { display: true, position: 'bottom', labels: { usePointStyle: true, boxWidth: 8, boxHeight: 6, filter: item => item.text !== '' } },

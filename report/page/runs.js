@@ -190,6 +190,11 @@ function quantile(pairs, share) {
   return found ? found[0] : null;
 }
 
+// The shares from 0 on, so that the shortest has a line, too.
+function fromNone(pairs) {
+  return pairs.length ? [[pairs[0][0], 0], ...pairs] : [];
+}
+
 function drawLatency(key, label) {
   const all = detailed.map(run => report.runs[run].latency[key]).filter(pairs => pairs.length);
   const low = Math.min(...all.map(pairs => pairs[0][0])), high = Math.max(...all.map(pairs => pairs[pairs.length - 1][0]));
@@ -201,11 +206,15 @@ function drawLatency(key, label) {
     return options.scales.x.type === 'linear' || (digit === 1 || ((digit === 2 || digit === 5) && ticks.length < 25))
       ? seconds(value) : null;
   };
+  if (low === high) { // one request, or all alike
+    options.scales.x.min = 0;
+    options.scales.x.max = 2 * high;
+  }
   options.scales.y.max = 1;
   options.scales.y.ticks = { callback: value => Math.round(value * 100) + ' %' };
   options.interaction = { mode: 'nearestOfEach', intersect: false };
   drawChart('chart-' + key, label, { type: 'line', data: { datasets: [] }, options }, chart => {
-    chart.data.datasets = detailed.map(run => curve(run, report.runs[run].latency[key], { stepped: 'before' }));
+    chart.data.datasets = detailed.map(run => curve(run, fromNone(report.runs[run].latency[key]), { stepped: 'before' }));
   });
   const shares = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1];
   tableBelow(key + '-table', ['run', ...shares.map(share => share === 1 ? 'max' : 'p' + Math.round(share * 100))],
@@ -246,6 +255,10 @@ function labelLines(text) {
 
 function drawBars(id, label, parts, key) {
   const used = parts.map((name, i) => i).filter(i => detailed.some(run => report.runs[run][key][i] > 0));
+  if (used.length === 0) {
+    byId(id).parentElement.replaceWith(element('p', 'None.'));
+    return;
+  }
   drawChart(id, label, { type: 'bar', data: { labels: [], datasets: [] }, options: barOptions() }, chart => {
     const runs = detailed.filter(run => shown[run]);
     chart.data.labels = runs.map(run => labelLines(nameOf(run)));

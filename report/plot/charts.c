@@ -158,38 +158,73 @@ plot_queue(Plot *plot, GError **error)
   return any;
 }
 
+/* Every run's latencies, ascending; NULL with an error. */
+static GPtrArray *
+latencies(const Plot *plot, Latency latency, GError **error)
+{
+  g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+
+  for (guint i = 0; i < plot_runs(plot); i++) {
+    GArray *sorted = stored_latency(plot->stored, plot_run(plot, i), latency, error);
+    if (sorted == NULL)
+      return NULL;
+    g_ptr_array_add(all, sorted);
+  }
+  return g_steal_pointer(&all);
+}
+
+/* Adds a block of points: the shares of requests that took no longer, from 0 on. */
+static void
+add_shares(Plot *plot, const GArray *sorted)
+{
+  const double *values = (const double *)(gpointer)sorted->data;
+  g_autofree double *x = g_new(double, sorted->len + 1);
+  g_autofree double *share = g_new(double, sorted->len + 1);
+
+  x[0] = values[0];
+  share[0] = 0;
+  for (guint v = 0; v < sorted->len; v++) {
+    x[v + 1] = values[v];
+    share[v + 1] = 100.0 * (v + 1) / sorted->len;
+  }
+  add_points(plot, x, share, sorted->len + 1);
+}
+
 static gboolean
 plot_latency(Plot *plot, Latency latency, GError **error)
 {
-  gboolean any = FALSE;
+  g_autoptr(GPtrArray) all = latencies(plot, latency, error);
+  gboolean log;
   double low = INFINITY, high = 0;
 
-  g_string_append(plot->commands, "set ylabel '% of requests'\nset yrange [0:100]\n");
-  for (guint i = 0; i < plot_runs(plot); i++) {
-    g_autoptr(GArray) sorted = stored_latency(plot->stored, plot_run(plot, i), latency, error);
-    const double *values;
-    g_autofree double *share = NULL;
-    g_autofree char *style = line_style(plot, i);
-    if (sorted == NULL)
-      return FALSE;
+  if (all == NULL)
+    return FALSE;
+  for (guint i = 0; i < all->len; i++) {
+    const GArray *sorted = g_ptr_array_index(all, i);
     if (sorted->len == 0)
       continue;
-    values = (const double *)(gpointer)sorted->data;
-    low = fmin(low, values[0]);
-    high = fmax(high, values[sorted->len - 1]);
-    share = g_new(double, sorted->len);
-    for (guint v = 0; v < sorted->len; v++)
-      share[v] = 100.0 * (v + 1) / sorted->len;
-    add_points(plot, values, share, sorted->len);
-    if (!any) {
-      gboolean log = low > 0 && high / low > 30;
-      g_string_append_printf(plot->commands, "set xlabel 'time (s)'\n%s",
-                             log ? "set logscale x\n" : "");
-    }
-    any = TRUE;
+    low = fmin(low, g_array_index(sorted, double, 0));
+    high = fmax(high, g_array_index(sorted, double, sorted->len - 1));
+  }
+  log = low > 0 && high / low > 30;
+  g_string_append_printf(
+      plot->commands,
+      "set ylabel '%% of requests'\nset yrange [0:100]\nset xlabel 'time (s%s)'\n%s",
+      log ? ", logarithmic" : "", log ? "set logscale x\n" : "");
+  if (low == high) { /* one request, or all alike */
+    g_string_append(plot->commands, "set xrange [0:");
+    plot_append_real(plot->commands, 2 * high);
+    g_string_append(plot->commands, "]\n");
+  }
+  for (guint i = 0; i < all->len; i++) {
+    g_autofree char *style = line_style(plot, i);
+    const GArray *sorted = g_ptr_array_index(all, i);
+    if (sorted->len == 0)
+      continue;
+    add_shares(plot, sorted);
     plot_append_curve(plot, plot->blocks - 1, style, plot_run(plot, i)->label);
   }
-  return any;
+  return high > 0;
 }
 
 gboolean

@@ -35,17 +35,17 @@ static void
 price(const ResultsRun *run, const Step *step, const Plans *plans, guint32 kept_blocks,
       Preemption *preemption)
 {
-  const Sequence victim = {
+  const OverflowVictim victim = {
       .blocks = preemption->victim.kept_blocks + preemption->victim.blocks,
       .computed_tokens = preemption->victim.computed_tokens,
       .ahead_blocks = preemption->victim.ahead_blocks,
   };
   const OverflowQuery query = {
-      .victim = &victim,
+      .victim = victim,
       .block_size = step->block_size,
       .step_tokens = run->step_tokens,
-      .decodes = step->contexts,
-      .copies = preemption->victim.copies,
+      .decodes = &step->contexts,
+      .copies = &preemption->victim.copies,
       .cost = run->cost,
   };
   const OverflowPlan done = plan_done(preemption, kept_blocks);

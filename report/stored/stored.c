@@ -107,12 +107,23 @@ is_wanted(const char *const *wanted, const StoredRun *run)
   return wanted == NULL || g_strv_contains(wanted, id) || g_strv_contains(wanted, run->name);
 }
 
+/* A study's runs in the order of its grid, not in that in which they ended; others behind them. */
+static const char runs_of_studies[] =
+    "SELECT run.id, run.name, run.* FROM run LEFT JOIN (SELECT run_id, min(study) AS study,"
+    " min(point) AS point, min(seed) AS seed FROM cell GROUP BY run_id) AS c ON c.run_id = run.id"
+    " ORDER BY c.run_id IS NULL, c.study, c.point, c.seed, run.id";
+
 static gboolean
 read_runs(Stored *stored, const StoredFile *file, const char *const *wanted, GError **error)
 {
-  sqlite3_stmt *statement = stored_prepare(file, "SELECT id, name, * FROM run ORDER BY id", error);
+  sqlite3_stmt *statement;
   GError *failure = NULL;
+  gboolean has;
 
+  if (!study_has_tables(file->results, "main", &has, error))
+    return FALSE;
+  statement = stored_prepare(
+      file, has ? runs_of_studies : "SELECT id, name, * FROM run ORDER BY id", error);
   if (statement == NULL)
     return FALSE;
   while (stored_next(file, statement, &failure)) {

@@ -41,6 +41,10 @@
   {                                                                                                \
     flag, FLAG_LEFT_OUT, NULL, why, NULL, TRUE                                                     \
   }
+#define SETTINGS_FILE(flag)                                                                        \
+  {                                                                                                \
+    flag, FLAG_FILE, NULL, NULL, NULL, FALSE                                                       \
+  }
 #define LAST_FLAG                                                                                  \
   {                                                                                                \
     NULL, FLAG_TAKEN, NULL, NULL, NULL, FALSE                                                      \

@@ -20,6 +20,8 @@ server_flag_advice(const char *name)
 
   if (flag == NULL || (flag->use == FLAG_TAKEN && flag->option == NULL))
     return NULL;
+  if (flag->use == FLAG_FILE)
+    return g_strdup("it is a server's: paste it with --vllm-args");
   if (flag->use == FLAG_NO_EFFECT)
     return g_strdup("it changes nothing that is simulated: leave it out");
   if (flag->use == FLAG_LEFT_OUT)

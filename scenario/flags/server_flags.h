@@ -7,7 +7,8 @@
 typedef enum {
   FLAG_TAKEN,     /* an option of ours */
   FLAG_NO_EFFECT, /* changes nothing that is simulated */
-  FLAG_LEFT_OUT   /* would change a server, and is not simulated */
+  FLAG_LEFT_OUT,  /* would change a server, and is not simulated */
+  FLAG_FILE       /* names a file of settings */
 } FlagUse;
 
 typedef struct {
@@ -20,6 +21,8 @@ typedef struct {
 } ServerFlag;
 
 extern const ServerFlag vllm_flags[], sglang_flags[], trtllm_flags[];
+/* Of TensorRT-LLM's file of settings: keys within others are behind a slash. */
+extern const ServerFlag trtllm_file_flags[];
 
 /* The flag of that name, without dashes; NULL: the table has none. A dot and what follows it do not
  * count (compilation-config.mode). */

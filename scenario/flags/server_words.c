@@ -1,9 +1,8 @@
-/* A deployment's file is YAML or JSON. Of these as much is read as a command line needs: keys and
- * their indentation, lists in brackets or with dashes, texts over several lines, and quotes.
- */
 #include "server_words.h"
 
 #include "scenario/typed.h"
+#include "server_chart.h"
+#include "yaml_lines.h"
 
 #include <string.h>
 
@@ -14,92 +13,13 @@ typedef struct {
 } Reader;
 
 /* "Entrypoint" and its like are of `docker inspect`. */
-static const char *const command_keys[] = {"entrypoint", "Entrypoint", "command",   "Cmd",
-                                           "args",       "Args",       "extraArgs", NULL};
-
-static gsize
-indent_of(const char *line)
-{
-  return strspn(line, " \t");
-}
-
-static gboolean
-is_item(const char *text)
-{
-  return text[0] == '-' && (text[1] == ' ' || text[1] == '\0');
-}
-
-static gboolean
-is_blank(const char *line)
-{
-  const char *text = line + indent_of(line);
-
-  return *text == '\0' || *text == '#';
-}
-
-/* What is behind "key:" in a line such as `  - key: VALUE` or `"key": VALUE`, and how far the key
- * is indented. NULL: the line has no such key. */
-static const char *
-value_of(const char *line, const char *key, gsize *indent)
-{
-  const char *text = line + indent_of(line);
-  gboolean quoted;
-
-  while (is_item(text))
-    text += 1 + strspn(text + 1, " ");
-  *indent = (gsize)(text - line);
-  quoted = *text == '"';
-  text += quoted;
-  if (!g_str_has_prefix(text, key))
-    return NULL;
-  text += strlen(key);
-  if (quoted && *text++ != '"')
-    return NULL;
-  return *text == ':' && (text[1] == '\0' || text[1] == ' ') ? text + 1 + strspn(text + 1, " ")
-                                                             : NULL;
-}
-
-/* What is behind the text in quotes that begins at `text`; its end if no quote closes it. */
-static const char *
-behind_quotes(const char *text)
-{
-  const char quote = *text++;
-
-  for (; *text != '\0' && *text != quote; text++)
-    if (quote == '"' && *text == '\\' && text[1] != '\0')
-      text++;
-  return *text == quote ? text + 1 : text;
-}
-
-/* An item without its quotes and a comment behind it; the caller frees it. */
-static char *
-plain(const char *text, gsize bytes)
-{
-  g_autofree char *item = g_strstrip(g_strndup(text, bytes));
-  g_auto(GStrv) parts = NULL;
-  char *comment = NULL;
-  gsize length;
-
-  if (*item == '"' || *item == '\'')
-    comment = item + (behind_quotes(item) - item);
-  if (comment == NULL || (*comment != '\0' && !g_str_has_prefix(g_strchug(comment), "#")))
-    comment = strstr(item, " #");
-  if (comment != NULL)
-    *comment = '\0';
-  length = strlen(g_strchomp(item));
-  if (length < 2 || (*item != '"' && *item != '\'') || item[length - 1] != *item)
-    return g_steal_pointer(&item);
-  item[length - 1] = '\0';
-  if (*item == '"')
-    return g_strcompress(item + 1);
-  parts = g_strsplit(item + 1, "''", -1);
-  return g_strjoinv("'", parts);
-}
+static const char *const command_keys[] = {"entrypoint", "Entrypoint", "command",  "Cmd", "args",
+                                           "Args",       "extraArgs",  "commands", NULL};
 
 static void
 add(Reader *self, const char *text, gsize bytes)
 {
-  char *item = plain(text, bytes);
+  char *item = yaml_plain(text, bytes);
 
   if (*item != '\0')
     g_ptr_array_add(self->words, item);
@@ -137,7 +57,7 @@ read_brackets(Reader *self, const char *text)
       end = all->str + to;
     }
     if (*end == '"' || *end == '\'')
-      end = behind_quotes(end) - 1;
+      end = yaml_behind_quotes(end) - 1;
     else if (*end == ',' || *end == ']' || *end == '\0') {
       add(self, start, (gsize)(end - start));
       start = end + 1;
@@ -157,10 +77,10 @@ take_deeper(Reader *self, const char *first, gsize indent)
 
   for (; self->lines[self->at] != NULL; self->at++) {
     const char *line = self->lines[self->at];
-    if (!is_blank(line) && indent_of(line) <= indent)
+    if (!yaml_is_blank(line) && yaml_indent(line) <= indent)
       break;
-    if (!is_blank(line))
-      g_string_append_printf(text, "\n%s", line + indent_of(line));
+    if (!yaml_is_blank(line))
+      g_string_append_printf(text, "\n%s", line + yaml_indent(line));
   }
   return g_string_free(text, FALSE);
 }
@@ -177,12 +97,12 @@ static void
 read_items(Reader *self, gsize indent)
 {
   for (; self->lines[self->at] != NULL; self->at++) {
-    const char *line = self->lines[self->at], *text = line + indent_of(line);
-    gsize own = indent_of(line);
+    const char *line = self->lines[self->at], *text = line + yaml_indent(line);
+    gsize own = yaml_indent(line);
     g_autofree char *item = NULL;
-    if (is_blank(line))
+    if (yaml_is_blank(line))
       continue;
-    if (own < indent || !is_item(text))
+    if (own < indent || !yaml_is_item(text))
       return;
     text += 1 + strspn(text + 1, " ");
     self->at++;
@@ -196,10 +116,10 @@ read_items(Reader *self, gsize indent)
 static gboolean
 begins_with_list(char **lines)
 {
-  while (*lines != NULL && is_blank(*lines))
+  while (*lines != NULL && yaml_is_blank(*lines))
     lines++;
   return *lines != NULL &&
-         (is_item(*lines + indent_of(*lines)) || (*lines)[indent_of(*lines)] == '[');
+         (yaml_is_item(*lines + yaml_indent(*lines)) || (*lines)[yaml_indent(*lines)] == '[');
 }
 
 /* A list with dashes, at `indent` or deeper, or in brackets, from the next line on. */
@@ -208,11 +128,11 @@ read_list(Reader *self, gsize indent)
 {
   const char *line;
 
-  while ((line = self->lines[self->at]) != NULL && is_blank(line))
+  while ((line = self->lines[self->at]) != NULL && yaml_is_blank(line))
     self->at++;
-  if (line != NULL && line[indent_of(line)] == '[') {
+  if (line != NULL && line[yaml_indent(line)] == '[') {
     self->at++;
-    read_brackets(self, line + indent_of(line));
+    read_brackets(self, line + yaml_indent(line));
   } else {
     read_items(self, indent);
   }
@@ -232,7 +152,7 @@ read_value(Reader *self, const char *value, gsize indent, GError **error)
     return TRUE;
   }
   text = take_deeper(self, is_block(value) || *value == '#' ? "" : value, indent);
-  line = plain(text, strlen(text));
+  line = yaml_plain(text, strlen(text));
   return add_line(self, line, error);
 }
 
@@ -243,7 +163,7 @@ has_command(char **lines)
 
   for (; *lines != NULL; lines++)
     for (guint i = 0; command_keys[i] != NULL; i++)
-      if (value_of(*lines, command_keys[i], &indent) != NULL)
+      if (yaml_value(*lines, command_keys[i], &indent) != NULL)
         return TRUE;
   return FALSE;
 }
@@ -253,9 +173,9 @@ static const char *
 find_image(char **lines, const char *part, guint *line, gsize *indent)
 {
   for (guint i = 0; lines[i] != NULL; i++) {
-    const char *value = value_of(lines[i], "image", indent);
+    const char *value = yaml_value(lines[i], "image", indent);
     if (value == NULL)
-      value = value_of(lines[i], "Image", indent);
+      value = yaml_value(lines[i], "Image", indent);
     *line = i;
     if (value != NULL && strstr(value, part) != NULL)
       return value;
@@ -269,17 +189,31 @@ keep_container(char **lines, guint line, gsize indent)
 {
   guint from = line, to = line + 1;
 
-  while (from > 0 && (is_blank(lines[from - 1]) || indent_of(lines[from - 1]) >= indent) &&
-         indent_of(lines[from]) >= indent)
+  while (from > 0 && (yaml_is_blank(lines[from - 1]) || yaml_indent(lines[from - 1]) >= indent) &&
+         yaml_indent(lines[from]) >= indent)
     from--;
-  if (from > 0 && indent_of(lines[from]) >= indent &&
-      is_item(lines[from - 1] + indent_of(lines[from - 1])))
+  if (from > 0 && yaml_indent(lines[from]) >= indent &&
+      yaml_is_item(lines[from - 1] + yaml_indent(lines[from - 1])))
     from--;
-  while (lines[to] != NULL && (is_blank(lines[to]) || indent_of(lines[to]) >= indent))
+  while (lines[to] != NULL && (yaml_is_blank(lines[to]) || yaml_indent(lines[to]) >= indent))
     to++;
   for (guint i = 0; lines[i] != NULL; i++)
     if (i < from || i >= to)
       *lines[i] = '\0';
+}
+
+/* Of words that are lines of a shell each: splits them. */
+static gboolean
+split_lines(Reader *self, guint from, GError **error)
+{
+  g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+
+  while (self->words->len > from)
+    g_ptr_array_insert(lines, 0, g_ptr_array_steal_index(self->words, self->words->len - 1));
+  for (guint i = 0; i < lines->len; i++)
+    if (!add_line(self, g_ptr_array_index(lines, i), error))
+      return FALSE;
+  return TRUE;
 }
 
 /* Adds the words in the order in which a container joins them, whatever the file's order is. */
@@ -288,18 +222,24 @@ read_file(Reader *self, const char *part, char **image, GError **error)
 {
   const char *line, *value;
   gsize indent;
-  guint at;
+  guint at, before;
 
   value = find_image(self->lines, part, &at, &indent);
   if (value != NULL) {
-    *image = plain(value, strcspn(value, " ,"));
+    *image = yaml_plain(value, strcspn(value, " ,"));
     keep_container(self->lines, at, indent);
+  } else if (server_chart_is(self->lines)) {
+    *image = server_chart_read(self->lines, self->words);
   }
   for (guint i = 0; command_keys[i] != NULL; i++)
     for (self->at = 0; (line = self->lines[self->at]) != NULL;) {
       self->at++;
-      value = value_of(line, command_keys[i], &indent);
-      if (value != NULL && !read_value(self, value, indent, error))
+      value = yaml_value(line, command_keys[i], &indent);
+      if (value == NULL)
+        continue;
+      before = self->words->len;
+      if (!read_value(self, value, indent, error) ||
+          (g_str_equal(command_keys[i], "commands") && !split_lines(self, before, error)))
         return FALSE;
     }
   return TRUE;
@@ -343,7 +283,7 @@ server_words_read(const char *text, const char *image, GError **error)
   self->words = reader.words = g_ptr_array_new_with_free_func(g_free);
   for (char **line = lines; *line != NULL; line++)
     g_strchomp(*line);
-  if (has_command(lines)) {
+  if (has_command(lines) || server_chart_is(lines)) {
     ok = read_file(&reader, image, &self->image, error);
   } else if (begins_with_list(lines)) {
     read_list(&reader, 0);
@@ -412,10 +352,10 @@ server_image_version(const char *image)
     return NULL;
   tag += 1 + (tag[1] == 'v');
   numbers = g_strndup(tag, strspn(tag, "0123456789."));
-  parts = g_strsplit(numbers, ".", -1);
+  parts = g_strsplit(numbers, ".", 4);
   if (g_strv_length(parts) < 2)
     return NULL;
-  if (g_strv_length(parts) > 3)
+  if (g_strv_length(parts) > 3) /* the rest */
     g_clear_pointer(&parts[3], g_free);
   return g_strjoinv(".", parts);
 }

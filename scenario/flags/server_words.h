@@ -9,11 +9,12 @@ typedef struct {
   char *image;      /* that a deployment's file names; NULL: none */
 } ServerWords;
 
-/* A text is a deployment's file if it has a line `command:`, `args:`, `entrypoint:` or
- * `extraArgs:`, or begins with an item of a list. Each item of these is a word; other keys are
- * skipped. Of several containers the one is read whose image has `image` in its name. Any other
- * text is a line for a shell; a backslash continues it. The script of a `sh -c` is split into
- * words. NULL with an error if a quote is not closed or there is no word. */
+/* A text is a deployment's file if it has a line `command:`, `args:`, `entrypoint:`, `extraArgs:`,
+ * `commands:` (each of which is a line for a shell) or `vllmConfig:` (server_chart.h), or begins
+ * with an item of a list. Each item of these is a word; other keys are skipped. Of several
+ * containers the one is read whose image has `image` in its name. Any other text is a line for a
+ * shell; a backslash continues it. The script of a `sh -c` is split into words. NULL with an error
+ * if a quote is not closed or there is no word. */
 ServerWords *server_words_read(const char *text, const char *image, GError **error);
 void server_words_free(ServerWords *self);
 

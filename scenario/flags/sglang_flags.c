@@ -3,6 +3,7 @@
 
 #define NO_HIERARCHY "SGLang's hierarchical cache on the host is not simulated"
 #define NO_GRAPH_CHOICE "CUDA graphs are taken to be captured as by default"
+#define STATES_BY_DEFAULT "the memory of recurrent states is shared out as by default"
 #define NO_SPLIT "prefill and decode on servers of their own are not simulated"
 
 const ServerFlag sglang_flags[] = {
@@ -39,7 +40,10 @@ const ServerFlag sglang_flags[] = {
 
     LEFT_OUT("dtype", FROM_CONFIG, "auto"),
     LEFT_OUT("json-model-override-args", FROM_CONFIG, "{}"),
-    LEFT_OUT("config", "its file is not read: give what it has as flags", NULL),
+    SETTINGS_FILE("config"),
+    LEFT_OUT("max-mamba-cache-size", STATES_BY_DEFAULT, NULL),
+    LEFT_OUT("mamba-ssm-dtype", STATES_BY_DEFAULT, NULL),
+    LEFT_OUT("mamba-full-memory-ratio", STATES_BY_DEFAULT, "0.9"),
     LEFT_OUT("schedule-policy", IN_ORDER, "fcfs"),
     LEFT_OUT_SWITCH("enable-priority-scheduling", IN_ORDER),
     LEFT_OUT("max-queued-requests", "no request is turned away from the queue", NULL),

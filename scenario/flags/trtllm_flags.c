@@ -1,9 +1,8 @@
 /* Flags of trtllm-serve. Source: the page of the command. */
 #include "flag_table.h"
 
-#define OF_WHAT_IS_FREE                                                                            \
-  "it is of the memory that is free once the engine is loaded; --kv-memory gives the pool's size"
-#define ITS_FILE "its file is not read: give what it has as options"
+#define GRAPHS "CUDA graphs are taken to be captured as by default"
+#define EXPERTS "experts cost what the device's profile says"
 
 const ServerFlag trtllm_flags[] = {
     SAME("model"),
@@ -19,11 +18,11 @@ const ServerFlag trtllm_flags[] = {
     SAME("kv-cache-dtype"),
     SWITCH("enable-chunked-prefill"),
 
-    LEFT_OUT("kv-cache-free-gpu-memory-fraction", OF_WHAT_IS_FREE, NULL),
-    LEFT_OUT("free-gpu-memory-fraction", OF_WHAT_IS_FREE, NULL),
-    LEFT_OUT("extra-llm-api-options", ITS_FILE, NULL),
-    LEFT_OUT("extra-engine-args", ITS_FILE, NULL),
-    LEFT_OUT("config", ITS_FILE, NULL),
+    CALLED("kv-cache-free-gpu-memory-fraction", "free-gpu-memory-fraction"),
+    SAME("free-gpu-memory-fraction"),
+    SETTINGS_FILE("extra-llm-api-options"),
+    SETTINGS_FILE("extra-engine-args"),
+    SETTINGS_FILE("config"),
     LEFT_OUT("backend", "the schedule is by TensorRT-LLM's published rules, whichever backend",
              "pytorch"),
     LEFT_OUT("max-beam-width", "beams are not simulated", "1"),
@@ -46,5 +45,64 @@ const ServerFlag trtllm_flags[] = {
     NO_EFFECT("metadata-server-config-file"),
     NO_EFFECT("server-role"),
     NO_EFFECT_SWITCH("fail-fast-on-attention-window-too-large"),
+    LAST_FLAG,
+};
+
+/* Source: the fields of LlmArgs and of what is within it, TensorRT-LLM 1.2. */
+const ServerFlag trtllm_file_flags[] = {
+    SAME("model"),
+    CALLED("max-batch-size", "max-num-seqs"),
+    CALLED("max-num-tokens", "max-num-batched-tokens"),
+    CALLED("max-seq-len", "max-model-len"),
+    SAME("tensor-parallel-size"),
+    SAME("pipeline-parallel-size"),
+    CALLED("moe-expert-parallel-size", "expert-parallel-size"),
+    SWITCH("enable-chunked-prefill"),
+    SAME("kv-cache-dtype"),
+    CALLED("kv-cache-config/dtype", "kv-cache-dtype"),
+    CALLED("kv-cache-config/free-gpu-memory-fraction", "free-gpu-memory-fraction"),
+    SWITCH_CALLED("kv-cache-config/enable-block-reuse", "enable-prefix-caching"),
+    CALLED("kv-cache-config/tokens-per-block", "block-size"),
+    CALLED("scheduler-config/capacity-scheduler-policy", "capacity-policy"),
+    CALLED("scheduler-config/context-chunking-policy", "context-chunking-policy"),
+
+    LEFT_OUT("kv-cache-config/max-tokens", "--num-gpu-blocks gives the pool's size", NULL),
+    LEFT_OUT("kv-cache-config/host-cache-size", "blocks on the host are not simulated", "0"),
+    LEFT_OUT("kv-cache-config/enable-partial-reuse", "blocks are reused whole", "false"),
+    LEFT_OUT("kv-cache-config/max-attention-window", FROM_CONFIG, NULL),
+    LEFT_OUT("scheduler-config/dynamic-batch-config", "batch sizes are not tuned on the way", NULL),
+    LEFT_OUT("speculative-config", NO_SPECULATION, NULL),
+    LEFT_OUT("lora-config", NO_ADAPTERS, NULL),
+    LEFT_OUT("enable-attention-dp",
+             "what comes nearest is --data-parallel-size, engines that share experts", "false"),
+    LEFT_OUT("attention-dp-config", "see enable_attention_dp", NULL),
+    LEFT_OUT("disable-overlap-scheduler", "the overlap scheduler is taken to run", "false"),
+    LEFT_OUT("cuda-graph-config", GRAPHS, NULL),
+    LEFT_OUT("use-cuda-graph", GRAPHS, "true"),
+    LEFT_OUT("cuda-graph-padding-enabled", GRAPHS, NULL),
+    LEFT_OUT("cuda-graph-max-batch-size", GRAPHS, NULL),
+    LEFT_OUT("cuda-graph-batch-sizes", GRAPHS, NULL),
+    LEFT_OUT("torch-compile-config", "steps cost what the device's profile says", NULL),
+    LEFT_OUT("moe-config", EXPERTS, NULL),
+    LEFT_OUT("moe-backend", EXPERTS, NULL),
+    LEFT_OUT("attn-backend", ATTENTION_OF_PROFILE, NULL),
+    LEFT_OUT("allreduce-strategy", "what devices send each other is as doc/parallel.md says", NULL),
+    LEFT_OUT("cache-transceiver-config",
+             "prefill and decode on servers of their own are not simulated", NULL),
+    LEFT_OUT("backend", "the schedule is by TensorRT-LLM's published rules, whichever backend",
+             "pytorch"),
+    LEFT_OUT("dtype", FROM_CONFIG, "auto"),
+    LEFT_OUT("max-beam-width", "beams are not simulated", "1"),
+
+    NO_EFFECT("print-iter-log"),
+    NO_EFFECT("stream-interval"),
+    NO_EFFECT("enable-iter-perf-stats"),
+    NO_EFFECT("enable-iter-req-stats"),
+    NO_EFFECT("return-perf-metrics"),
+    NO_EFFECT("num-postprocess-workers"),
+    NO_EFFECT("guided-decoding-backend"),
+    NO_EFFECT("reasoning-parser"),
+    NO_EFFECT("trust-remote-code"),
+    NO_EFFECT("gpus-per-node"),
     LAST_FLAG,
 };

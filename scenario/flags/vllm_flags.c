@@ -35,6 +35,7 @@ const ServerFlag vllm_flags[] = {
     CALLED("kv-cache-memory-bytes", "kv-memory"),
     SWITCH_CALLED("use-v2-block-manager", "block-manager"),
 
+    SETTINGS_FILE("config"),
     LEFT_OUT("dtype", FROM_CONFIG, "auto"),
     LEFT_OUT("rope-scaling", FROM_CONFIG, NULL),
     LEFT_OUT("rope-theta", FROM_CONFIG, NULL),
@@ -45,6 +46,10 @@ const ServerFlag vllm_flags[] = {
     LEFT_OUT("O", NO_GRAPH_CHOICE, NULL),
     LEFT_OUT("cuda-graph-sizes", NO_GRAPH_CHOICE, NULL),
     LEFT_OUT("max-seq-len-to-capture", NO_GRAPH_CHOICE, NULL),
+    LEFT_OUT("max-cudagraph-capture-size", NO_GRAPH_CHOICE, NULL),
+    LEFT_OUT("cudagraph-capture-sizes", NO_GRAPH_CHOICE, NULL),
+    LEFT_OUT("mamba-ssm-cache-dtype", "states are kept as by default", "auto"),
+    LEFT_OUT("mamba-cache-dtype", "states are kept as by default", "auto"),
     LEFT_OUT("attention-backend", ATTENTION_OF_PROFILE, NULL),
     SAME("pipeline-parallel-size"),
     CALLED("pp", "pipeline-parallel-size"),
@@ -106,6 +111,8 @@ const ServerFlag vllm_flags[] = {
     NO_EFFECT("ssl-keyfile"),
     NO_EFFECT("ssl-certfile"),
     NO_EFFECT("allowed-origins"),
+    NO_EFFECT_SWITCH("allow-credentials"),
+    NO_EFFECT("stream-interval"), /* how many tokens a message to a client has */
     NO_EFFECT("middleware"),
     NO_EFFECT("served-model-name"),
     NO_EFFECT("chat-template"),

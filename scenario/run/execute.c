@@ -49,15 +49,6 @@ on_interrupt(int signal_number)
   signal(signal_number, SIG_DFL); /* the second one ends it at once */
 }
 
-static gboolean
-was_interrupted(gpointer data)
-{
-  const Execution *execution = data;
-
-  return interrupt_seen != 0 ||
-         (execution != NULL && execution->stop != NULL && execution->stop(execution->stop_data));
-}
-
 static void
 say(Run *run, int status, const GError *error)
 {
@@ -232,8 +223,9 @@ simulate(Run *run, RunRecord *record)
       .n_observers = run->observers->len,
       .stride = run->execution->stride,
       .unit_copy_steps = (guint32)run->execution->settings->unit_copy_steps,
-      .interrupted = was_interrupted,
-      .interrupted_data = (gpointer)run->execution,
+      .interrupted = &interrupt_seen,
+      .stop = run->execution->stop,
+      .stop_data = run->execution->stop_data,
   };
 
   engines_put(engines, &loop);
@@ -244,7 +236,7 @@ simulate(Run *run, RunRecord *record)
   metrics_summary(run->metrics, &record->summary);
   record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
   record->measured_spread = measured_spread(s->cost, &record->summary);
-  slowdown_measure(s, run->trace, run->execution->unlimited, &outcome, was_interrupted, record);
+  slowdown_measure(s, run->trace, run->execution->unlimited, &outcome, &interrupt_seen, record);
   if (outcome.end != RUN_DONE)
     run->status = MAX(run->status, CLI_FAILED);
   if (outcome.end != RUN_DONE && run->execution->failure == NULL)

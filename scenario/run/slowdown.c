@@ -36,7 +36,8 @@ slowdown_unlimited_config(const Scenario *s, const Workload *workload)
 }
 
 static Unlimited
-simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrupted)(gpointer data))
+simulate_unlimited(const Scenario *s, const Workload *trace,
+                   const volatile sig_atomic_t *interrupted)
 {
   g_autoptr(Workload) own = NULL;
   const Workload *workload = trace;
@@ -72,7 +73,7 @@ simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrup
 
 void
 slowdown_measure(const Scenario *s, const Workload *workload, Unlimited *unlimited,
-                 const RunOutcome *outcome, gboolean (*interrupted)(gpointer data),
+                 const RunOutcome *outcome, const volatile sig_atomic_t *interrupted,
                  RunRecord *record)
 {
   const Summary *summary = &record->summary;

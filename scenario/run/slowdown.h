@@ -20,5 +20,5 @@ SchedulerConfig slowdown_unlimited_config(const Scenario *scenario, const Worklo
 /* Sets the record's slowdowns. They are 1 for a run that never lacked a block. A run that did not
  * end well, or finished other requests than the unlimited one, has none. */
 void slowdown_measure(const Scenario *scenario, const Workload *workload, Unlimited *unlimited,
-                      const RunOutcome *outcome, gboolean (*interrupted)(gpointer data),
+                      const RunOutcome *outcome, const volatile sig_atomic_t *interrupted,
                       RunRecord *record);

@@ -32,9 +32,16 @@ typedef struct {
   Workload *workload;
   gint64 *free_since_ps; /* of free slots, a ring; NULL: any number may be under way */
   guint32 most, first, free_slots;
-  gint64 last_ps; /* latest leaving; a dropped request may be told of after one that ended later */
+  gint64 last_ps; /* of the last arrival: they do not go backward */
   Turns *turns;   /* NULL: requests come in the trace's order */
 } WaitingClient;
+
+/* The i-th of the free slots, the one that has been free for longest first. */
+static gint64 *
+slot_at(const WaitingClient *self, guint32 i)
+{
+  return &self->free_since_ps[(self->first + i) % self->most];
+}
 
 static gint64
 ready_ps(const WaitingClient *self)
@@ -51,12 +58,10 @@ set_next(WaitingClient *self)
   if (next_ps == G_MAXINT64 || (self->free_since_ps != NULL && self->free_slots == 0))
     return;
   if (self->free_since_ps != NULL)
-    next_ps = MAX(next_ps, self->free_since_ps[self->first]);
+    next_ps = MAX(next_ps, MAX(*slot_at(self, 0), self->last_ps));
   self->base.next_ps = next_ps;
   if (self->turns != NULL)
     turns_place_next(self->turns, self->base.taken);
-  else
-    workload_set_arrival(self->workload, self->base.taken, next_ps);
 }
 
 static void
@@ -64,8 +69,11 @@ waiting_take(Client *base)
 {
   WaitingClient *self = (WaitingClient *)base;
 
+  self->last_ps = base->next_ps;
   if (self->turns != NULL)
     turns_take(self->turns, base->taken - 1, base->next_ps);
+  else
+    workload_set_arrival(self->workload, base->taken - 1, base->next_ps);
   if (self->free_since_ps != NULL) {
     self->first = (self->first + 1) % self->most;
     self->free_slots--;
@@ -73,17 +81,28 @@ waiting_take(Client *base)
   set_next(self);
 }
 
+/* Of several instances one may tell of an end after another told of a later one, and a request that
+ * is refused leaves when it came. Returns the slot's place among those that are free. */
+static guint32
+free_slot(WaitingClient *self, gint64 at_ps)
+{
+  guint32 i = self->free_slots++;
+
+  for (; i > 0 && *slot_at(self, i - 1) > at_ps; i--)
+    *slot_at(self, i) = *slot_at(self, i - 1);
+  *slot_at(self, i) = at_ps;
+  return i;
+}
+
 static void
 waiting_leave(Client *base, guint32 request, gint64 at_ps)
 {
   WaitingClient *self = (WaitingClient *)base;
+  gboolean is_first = self->free_since_ps != NULL && free_slot(self, at_ps) == 0;
 
-  self->last_ps = MAX(self->last_ps, at_ps);
   if (self->turns != NULL)
     turns_leave(self->turns, request, at_ps);
-  if (self->free_since_ps != NULL)
-    self->free_since_ps[(self->first + self->free_slots++) % self->most] = self->last_ps;
-  if (self->turns != NULL || self->free_slots == 1)
+  if (self->turns != NULL || is_first)
     set_next(self);
 }
 

@@ -232,7 +232,12 @@ absent(const KvGroupKind *kind, const Sequence *sequence, guint32 group, guint32
 {
   guint32 length = sequence->group_tables != NULL ? sequence->group_tables[group].length : 0;
 
-  return sequence->blocks > 0 ? length : MAX(length, (guint32)kv_group_gone_blocks(kind, computed));
+  guint32 gone;
+
+  if (sequence->blocks > 0)
+    return length;
+  gone = (guint32)kv_group_gone_blocks(kind, computed);
+  return MAX(length, gone);
 }
 
 /* TRUE if a state comes from elsewhere and takes a block beside that which the step writes. */

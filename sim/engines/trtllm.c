@@ -205,6 +205,7 @@ static void
 decide(TrtllmDecision *d)
 {
   Scheduler *self = d->self;
+  guint32 generating;
   gboolean batch_runs;
 
   if (self->clock.count > 0 && !supply_members(d)) {
@@ -214,7 +215,8 @@ decide(TrtllmDecision *d)
   if (self->clock.count > 0)
     scheduler_run_members(self, d->step);
   d->tokens -= self->clock.count;
-  d->chunk_tokens = d->tokens - MIN(d->tokens, count_loose_generating(self));
+  generating = count_loose_generating(self);
+  d->chunk_tokens = d->tokens - MIN(d->tokens, generating);
   batch_runs = self->clock.count > 0 || d->tokens > d->chunk_tokens;
   if (trtllm_guarantees(self) && !run_generating(d))
     return;

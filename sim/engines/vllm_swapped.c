@@ -94,7 +94,8 @@ vllm_schedule_swapped(VllmDecision *d)
       return FALSE;
     computed = scheduler_return_tokens(self, sequence, prefix.blocks);
     tokens = vllm_wanted_tokens(d, sequence, computed, most);
-    need = MAX(vllm_blocks_after(self, computed, tokens), back);
+    need = vllm_blocks_after(self, computed, tokens);
+    need = MAX(need, back);
     more = pool_return_blocks(&self->pool, sequence, &prefix, need, computed + tokens);
     /* A prefix hit may be lost in a later step, which leaves a gap to compute first, and a chunk of
      * that needs fewer blocks. */

@@ -10,7 +10,8 @@
 static guint32
 whole_blocks(Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, gboolean knows_windows)
 {
-  guint64 end = MIN(sequence_length(sequence), self->config.max_model_len);
+  guint32 length = sequence_length(sequence);
+  guint64 end = MIN(length, self->config.max_model_len);
   guint32 in_flight_tokens =
       knows_windows ? scheduler_in_flight_tokens(self->class, &self->config) : 0;
 
@@ -25,10 +26,12 @@ needed_blocks(Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, gui
   guint32 chunk = pool_admission_blocks(&self->pool, sequence, prefix,
                                         vllm_end_tokens(self, prefix->tokens, tokens), 0);
   gboolean knows_windows = (self->class->features & SCHEDULER_GATE_KNOWS_WINDOWS) != 0;
+  guint32 whole;
 
   if (!self->config.reserve_full_isl)
     return chunk;
-  return MAX(whole_blocks(self, sequence, prefix, knows_windows), chunk);
+  whole = whole_blocks(self, sequence, prefix, knows_windows);
+  return MAX(whole, chunk);
 }
 
 /* Admits a waiting sequence if its blocks are free. It begins behind what it kept, or what the

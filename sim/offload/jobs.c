@@ -168,8 +168,10 @@ offload_begin_step(Offload *offload, gint64 start_ps, CopyLink *link, CopyDurati
     if (due && job->end_ps == G_MAXINT64)
       job->end_ps = copy_link_submit(link, job->direction, start_ps,
                                      duration(data, job->direction, job->n_blocks));
-    if (job->flushed)
-      wait_ps = MAX(wait_ps, wait_for(job, start_ps, link));
+    if (job->flushed) {
+      gint64 job_ps = wait_for(job, start_ps, link);
+      wait_ps = MAX(wait_ps, job_ps);
+    }
   }
   offload->step_first_job = offload->next_job;
   return wait_ps;

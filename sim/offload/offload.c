@@ -149,8 +149,9 @@ static guint32
 last_full_blocks(const Offload *offload, const OffloadRequest *request)
 {
   guint32 tokens = MAX(request->prompt_tokens, request->tokens - 1);
+  guint32 full = full_blocks(offload, tokens, request);
 
-  return MIN(full_blocks(offload, tokens, request), request->held_blocks);
+  return MIN(full, request->held_blocks);
 }
 
 void

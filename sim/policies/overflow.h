@@ -28,8 +28,16 @@ typedef struct {
   RememberedPrice prices[PRICE_MEMO_SLOTS];
 } PriceMemo;
 
+/* A victim as policies see it, with its present counts. */
 typedef struct {
-  const Sequence *victim;      /* with its present counts of tokens and blocks */
+  guint32 request;
+  guint32 computed_tokens;
+  guint32 blocks;
+  guint32 ahead_blocks; /* the first ones, that the host has, or is getting, ahead of need */
+} OverflowVictim;
+
+typedef struct {
+  OverflowVictim victim;
   const Sequence *beneficiary; /* the victim itself where no other was left */
   guint32 short_blocks;        /* that the beneficiary lacks, at least 1 */
   guint32 block_size;          /* tokens */
@@ -38,11 +46,11 @@ typedef struct {
    * again when they came back; without, both are 0. */
   guint64 dropped_tokens, found_tokens;
   gboolean caches_prefixes;
-  guint32 step_tokens;    /* the token budget of a step */
-  DecodeContexts decodes; /* that run as the decision begins; only where needs_decodes */
-  PriceMemo *memo;        /* prices beside them; NULL: nothing is remembered */
-  gint64 decodes_ps;      /* price_decodes_ps(), for many prices in a row; 0: not asked yet */
-  CopyLoad copies;
+  guint32 step_tokens;           /* the token budget of a step */
+  const DecodeContexts *decodes; /* that run as the decision begins; only where needs_decodes */
+  PriceMemo *memo;               /* prices beside them; NULL: nothing is remembered */
+  gint64 decodes_ps; /* price_decodes_ps(), for many prices in a row; 0: not asked yet */
+  const CopyLoad *copies;
   CostModel *cost; /* NULL where the executor has none */
   const PolicyValues *options;
 } OverflowQuery;
@@ -51,7 +59,7 @@ typedef struct {
 static inline OverflowPlan
 overflow_plan_recompute(const OverflowQuery *query)
 {
-  return (OverflowPlan){.drop_blocks = query->victim->blocks};
+  return (OverflowPlan){.drop_blocks = query->victim.blocks};
 }
 
 /* Copies all. */

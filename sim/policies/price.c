@@ -8,9 +8,9 @@ step_ps(const OverflowQuery *query, const CostChunk *chunk)
   const CostShape shape = {
       .prefills = chunk,
       .n_prefills = chunk != NULL ? 1 : 0,
-      .contexts = query->decodes,
-      .sampled = query->decodes.count,
-      .sequences = query->decodes.count + (chunk != NULL ? 1 : 0),
+      .contexts = *query->decodes,
+      .sampled = query->decodes->count,
+      .sequences = query->decodes->count + (chunk != NULL ? 1 : 0),
   };
   CostPiece piece;
 
@@ -30,7 +30,7 @@ price_decodes_ps(const OverflowQuery *query)
 static guint32
 room_for_prefill(const OverflowQuery *query)
 {
-  return query->step_tokens - MIN(query->step_tokens - 1, query->decodes.count);
+  return query->step_tokens - MIN(query->step_tokens - 1, query->decodes->count);
 }
 
 static gint64
@@ -81,7 +81,7 @@ find_front(const OverflowQuery *query, guint32 blocks, guint32 tokens, guint32 c
   gint64 further_steps = tokens > 0 ? (tokens - 1) / room_for_prefill(query) : 0;
   gint64 idle_ps = 0;
 
-  if (query->copies.beside && further_steps > 0)
+  if (query->copies->beside && further_steps > 0)
     idle_ps = query->decodes_ps > 0 ? query->decodes_ps : price_decodes_ps(query);
   return (Front){.tokens = tokens,
                  .cached_tokens = cached_tokens,
@@ -98,16 +98,16 @@ copy_beside_ps(const OverflowQuery *query, CopyDirection direction, guint32 bloc
 {
   const CopyContention contention = cost_model_contention(query->cost, direction, FALSE);
   gint64 copy_ps = cost_model_copy_ps(query->cost, direction, blocks);
-  gint64 ahead_ps = direction == COPY_IN ? layerwise_ahead_ps(query->cost, &query->decodes) : 0;
+  gint64 ahead_ps = direction == COPY_IN ? layerwise_ahead_ps(query->cost, query->decodes) : 0;
   gint64 end_ps =
-      copy_load_wait_ps(&query->copies, direction, blocks) + copy_ps - MIN(copy_ps, ahead_ps);
+      copy_load_wait_ps(query->copies, direction, blocks) + copy_ps - MIN(copy_ps, ahead_ps);
   gint64 front_waits_ps = MAX(0, end_ps - front->end_ps);
   double held =
       (double)MAX(end_ps, front->end_ps) * blocks + (double)front_waits_ps * front->blocks;
 
   if (blocks == 0)
     return 0;
-  return (gint64)(contention.step * (double)copy_ps + held / query->copies.pool_blocks);
+  return (gint64)(contention.step * (double)copy_ps + held / query->copies->pool_blocks);
 }
 
 /* Layer by layer: what the copies add to the step that evicts the victim, and to the one that it
@@ -117,9 +117,10 @@ static gint64
 layerwise_copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks,
                     const Front *front)
 {
-  const CostChunk chunk = {.tokens = MIN(front->tokens, room_for_prefill(query)),
+  guint32 room = room_for_prefill(query);
+  const CostChunk chunk = {.tokens = MIN(front->tokens, room),
                            .cached_tokens = front->cached_tokens};
-  CostShape out = {.contexts = query->decodes, .copy_out_blocks = out_blocks}, in = out;
+  CostShape out = {.contexts = *query->decodes, .copy_out_blocks = out_blocks}, in = out;
   CostPiece piece;
   gint64 added_ps;
 
@@ -146,7 +147,7 @@ copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks, con
 {
   if (query->cost == NULL)
     return ((gint64)out_blocks + in_blocks) * query->block_size;
-  if (query->copies.beside)
+  if (query->copies->beside)
     return copy_beside_ps(query, COPY_OUT, out_blocks, &(Front){0}) +
            copy_beside_ps(query, COPY_IN, in_blocks, front);
   if (query->cost->copy_stages > 0)
@@ -173,9 +174,9 @@ lost_tokens(const OverflowQuery *query, guint32 dropped)
 static guint32
 tokens_in(const OverflowQuery *query, guint32 blocks)
 {
-  guint32 computed = query->victim->computed_tokens;
+  guint32 computed = query->victim.computed_tokens;
 
-  return blocks == query->victim->blocks ? computed : MIN(blocks * query->block_size, computed);
+  return blocks == query->victim.blocks ? computed : MIN(blocks * query->block_size, computed);
 }
 
 gint64
@@ -191,20 +192,20 @@ price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan)
 gint64
 price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan, guint32 found_tokens)
 {
-  guint32 front = plan->keep_blocks + plan->drop_blocks, copied = query->victim->blocks - front;
+  guint32 front = plan->keep_blocks + plan->drop_blocks, copied = query->victim.blocks - front;
   guint32 kept = plan->keep_blocks * query->block_size;
   guint32 end = tokens_in(query, front);
   guint32 ready = MIN(MAX(kept, found_tokens), end);
   guint32 found = found_tokens / query->block_size;
   guint32 found_copied = MIN(copied, found - MIN(found, front));
-  guint32 ahead = front == 0 ? MIN(copied, query->victim->ahead_blocks) : 0;
+  guint32 ahead = front == 0 ? MIN(copied, query->victim.ahead_blocks) : 0;
 
   gint64 recompute_ps = price_recompute_ps(query, end - ready, ready);
   Front computed = {0};
 
   if (plan->free_copies || copied == 0)
     return recompute_ps;
-  if (query->copies.beside || (query->cost != NULL && query->cost->copy_stages > 0))
+  if (query->copies->beside || (query->cost != NULL && query->cost->copy_stages > 0))
     computed = find_front(query, front - plan->keep_blocks, end - ready, ready, recompute_ps);
   return recompute_ps + copies_ps(query, copied - ahead, copied - found_copied, &computed);
 }

@@ -49,7 +49,8 @@ scheduler_copy_ahead(Scheduler *self, Step *step)
     ahead += s->ahead_blocks;
     if (there + ahead >= wanted)
       break;
-    more = (guint32)MIN(uncopied_blocks(self, s), wanted - there - ahead);
+    more = uncopied_blocks(self, s);
+    more = (guint32)MIN(more, wanted - there - ahead);
     if (more > 0)
       scheduler_begin_copy_ahead(self, step, s, more);
     ahead += more;

@@ -19,8 +19,10 @@
 static gboolean
 make_host_room(Scheduler *self, const Sequence *victim, guint32 blocks)
 {
-  for (Sequence *s = self->running.head;
-       s != NULL && self->swap_copies != NULL && self->pool.host_free_blocks < blocks; s = s->next)
+  if (self->config.swap_ahead_blocks == 0)
+    return blocks <= self->pool.host_free_blocks;
+  for (Sequence *s = self->running.head; s != NULL && self->pool.host_free_blocks < blocks;
+       s = s->next)
     if (s != victim && s->ahead_pending == 0)
       scheduler_forget_ahead(self, s);
   return blocks <= self->pool.host_free_blocks;
@@ -106,9 +108,11 @@ make_room(Scheduler *self, Step *step)
 
   for (Sequence *s = self->swapped.tail; s != NULL && pool->disk_free_blocks > 0; s = s->previous) {
     guint64 coming = (guint64)pool->host_free_blocks + pool->host_writing_blocks;
-    guint32 blocks = MIN(landed_blocks(self, s), pool->disk_free_blocks);
+    guint32 blocks;
     if (coming >= pool->host_owed_blocks)
       return;
+    blocks = landed_blocks(self, s);
+    blocks = MIN(blocks, pool->disk_free_blocks);
     if (blocks > 0)
       write_to_disk(self, step, s, (guint32)MIN(blocks, pool->host_owed_blocks - coming));
   }

@@ -7,32 +7,30 @@
  *     | computed again | on the host, then in the pool |
  *     0          gap_end_tokens                 tail_end_tokens
  */
+#include "sim/array.h"
 #include "sim/scheduler.h"
 
-static CopyLoad
-copy_load(const Scheduler *self)
+static void
+note_copy_load(Scheduler *self)
 {
-  const SwapCopies *copies = self->swap_copies;
-  CopyLoad load = {.beside = copies != NULL};
+  CopyLoad *load = &self->copy_load;
 
-  if (copies == NULL)
-    return load;
+  load->beside = TRUE;
   for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
-    load.busy_ps[d] =
-        swap_copies_busy_ps(copies, d, self->now_ps, scheduler_copy_ps, (gpointer)self);
-  load.pool_blocks = self->pool.total_blocks;
-  load.disk = self->config.disk;
-  load.host_free_blocks =
+    load->busy_ps[d] =
+        swap_copies_busy_ps(self->swap_copies, d, self->now_ps, scheduler_copy_ps, self);
+  load->pool_blocks = self->pool.total_blocks;
+  load->disk = self->config.disk;
+  load->host_free_blocks =
       self->pool.host_free_blocks - MIN(self->pool.host_free_blocks, self->pool.host_owed_blocks);
-  return load;
 }
 
 OverflowQuery
-scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
-                         guint32 short_blocks)
+scheduler_overflow_query(Scheduler *self, const Sequence *beneficiary, guint32 short_blocks)
 {
+  if (self->swap_copies != NULL)
+    note_copy_load(self);
   return (OverflowQuery){
-      .victim = victim,
       .beneficiary = beneficiary,
       .short_blocks = short_blocks,
       .block_size = self->config.block_size,
@@ -41,9 +39,9 @@ scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Se
       .found_tokens = MIN(self->found_tokens, self->dropped_tokens),
       .caches_prefixes = self->config.prefix_caching,
       .step_tokens = self->config.max_num_batched_tokens,
-      .decodes = self->decodes,
+      .decodes = &self->decodes,
       .memo = self->price_memo,
-      .copies = copy_load(self),
+      .copies = &self->copy_load,
       .cost = self->config.cost,
       .options = &self->config.overflow_options,
   };
@@ -51,33 +49,34 @@ scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Se
 
 /* How long it takes until the blocks that the plan copies are free. */
 static gint64
-free_after_ps(const OverflowQuery *query, const OverflowPlan *plan)
+free_after_ps(const Sequence *victim, const OverflowQuery *query, const OverflowPlan *plan)
 {
-  guint32 copied = query->victim->blocks - plan->keep_blocks - plan->drop_blocks;
-  guint32 ahead = overflow_plan_copies_all(plan) ? query->victim->ahead_blocks : 0;
+  guint32 copied = victim->blocks - plan->keep_blocks - plan->drop_blocks;
+  guint32 ahead = overflow_plan_copies_all(plan) ? victim->ahead_blocks : 0;
 
-  if (!query->copies.beside || plan->free_copies || copied == 0 || query->cost == NULL)
+  if (!query->copies->beside || plan->free_copies || copied == 0 || query->cost == NULL)
     return 0;
   if (ahead > 0 && copied - ahead <= AHEAD_REST_BLOCKS)
-    return query->victim->ahead_pending > 0 ? query->copies.busy_ps[COPY_OUT] : 0;
+    return victim->ahead_pending > 0 ? query->copies->busy_ps[COPY_OUT] : 0;
   copied -= ahead;
-  return copy_load_wait_ps(&query->copies, COPY_OUT, copied) +
+  return copy_load_wait_ps(query->copies, COPY_OUT, copied) +
          cost_model_copy_ps(query->cost, COPY_OUT, copied);
 }
 
 /* The policy's plan, as far as it can be carried out. */
 static OverflowPlan
-permitted_plan(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery *query)
+permitted_plan(const Scheduler *self, const OverflowPolicy *policy, const Sequence *victim,
+               const OverflowQuery *query)
 {
   OverflowPlan plan;
   guint32 front;
 
   /* A copy ahead of need is reading its blocks. */
-  if (query->victim->ahead_pending > 0)
+  if (victim->ahead_pending > 0)
     return overflow_plan_swap();
   plan = policy->plan(policy, query);
   front = plan.keep_blocks + plan.drop_blocks;
-  g_assert(plan.keep_blocks <= query->victim->blocks && front <= query->victim->blocks);
+  g_assert(plan.keep_blocks <= victim->blocks && front <= victim->blocks);
   /* The prefix cache keeps what it can of what is dropped; its queue has no place for a part. */
   if (self->config.prefix_caching && plan.keep_blocks > 0)
     return overflow_plan_recompute(query);
@@ -85,25 +84,26 @@ permitted_plan(const Scheduler *self, const OverflowPolicy *policy, const Overfl
   if ((self->pool.groups != NULL || window_pool_is_used(&self->pool.window)) && front > 0)
     return overflow_plan_recompute(query);
   /* A victim that is still to close a gap starts anew, and nothing is copied of nothing. */
-  if (query->victim->gap_end_tokens > 0 ||
-      (front > 0 && (guint64)front * self->config.block_size >= query->victim->computed_tokens))
-    plan.drop_blocks = query->victim->blocks - plan.keep_blocks;
+  if (victim->gap_end_tokens > 0 ||
+      (front > 0 && (guint64)front * self->config.block_size >= victim->computed_tokens))
+    plan.drop_blocks = victim->blocks - plan.keep_blocks;
   return plan;
 }
 
 static OverflowPlan
-plan_of(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery *query)
+plan_of(const Scheduler *self, const OverflowPolicy *policy, const Sequence *victim,
+        const OverflowQuery *query)
 {
-  OverflowPlan plan = permitted_plan(self, policy, query);
+  OverflowPlan plan = permitted_plan(self, policy, victim, query);
 
-  plan.free_after_ps = free_after_ps(query, &plan);
+  plan.free_after_ps = free_after_ps(victim, query, &plan);
   return plan;
 }
 
 /* Notes what each policy would do; those that do not run, with their options' fallbacks. A run
  * without host memory counts as one with as much as they ask for. */
 static void
-tell_plans(const Scheduler *self, const OverflowQuery *asked, Step *step)
+tell_plans(const Scheduler *self, const Sequence *victim, const OverflowQuery *asked, Step *step)
 {
   for (guint i = 0; overflow_policies[i] != NULL; i++) {
     const OverflowPolicy *policy = overflow_policies[i];
@@ -114,7 +114,7 @@ tell_plans(const Scheduler *self, const OverflowQuery *asked, Step *step)
       query.options = &fallbacks;
     if (self->config.num_cpu_blocks == 0)
       query.host_free_blocks = G_MAXUINT32;
-    plan = plan_of(self, policy, &query);
+    plan = plan_of(self, policy, victim, &query);
     g_array_append_val(step->plans, plan);
   }
 }
@@ -184,11 +184,11 @@ copy_out(Scheduler *self, Step *step, Sequence *victim, const OverflowPlan *plan
     open_gap(victim, keep_blocks * block_size, (keep_blocks + plan->drop_blocks) * block_size);
 }
 
-/* Makes the plan recompute where the host has no room for its copies. FALSE if the engine dies over
- * that instead. */
+/* Makes the plan recompute where the host has no room for its copies, which *fell_back says. FALSE
+ * if the engine dies over that instead. */
 static gboolean
 fit_host(Scheduler *self, const Sequence *victim, gboolean can_fall_back, OverflowPlan *plan,
-         StepVictim *record)
+         gboolean *fell_back)
 {
   guint32 copied = victim->blocks - plan->keep_blocks - plan->drop_blocks;
 
@@ -197,7 +197,7 @@ fit_host(Scheduler *self, const Sequence *victim, gboolean can_fall_back, Overfl
   if (!can_fall_back && !self->config.overflow->of_no_engine)
     return FALSE;
   plan->drop_blocks += copied;
-  record->fell_back = TRUE;
+  *fell_back = TRUE;
   return TRUE;
 }
 
@@ -230,8 +230,8 @@ gboolean
 scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary,
                   guint32 short_blocks, gboolean can_fall_back)
 {
-  StepVictim record = {.request = victim->request, .beneficiary = beneficiary->request};
-  gboolean from_ahead;
+  StepVictim *record;
+  gboolean from_ahead, fell_back = FALSE;
   guint32 computed, copied;
   OverflowQuery query;
   OverflowPlan plan;
@@ -245,33 +245,45 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   computed = victim->computed_tokens;
   if (!self->pool.class->names_blocks)
     pool_give_back(&self->pool, victim, victim->computed_tokens);
-  query = scheduler_overflow_query(self, victim, beneficiary, short_blocks);
-  plan = plan_of(self, self->config.overflow, &query);
+  query = scheduler_overflow_query(self, beneficiary, short_blocks);
+  query.victim = (OverflowVictim){
+      .request = victim->request,
+      .computed_tokens = computed,
+      .blocks = victim->blocks,
+      .ahead_blocks = victim->ahead_blocks,
+  };
+  plan = plan_of(self, self->config.overflow, victim, &query);
   if (self->tell_plans)
-    tell_plans(self, &query, step);
+    tell_plans(self, victim, &query, step);
   /* A victim that is dropped whole gives all blocks to the cache at once. */
   if (plan.drop_blocks == 0 && plan.keep_blocks == 0)
     pool_give_back(&self->pool, victim, victim->computed_tokens);
   from_ahead = victim->ahead_blocks > 0 && overflow_plan_copies_all(&plan);
   if (!from_ahead && victim->ahead_blocks > 0)
     scheduler_forget_ahead(self, victim);
-  if (!from_ahead && !fit_host(self, victim, can_fall_back, &plan, &record))
+  if (!from_ahead && !fit_host(self, victim, can_fall_back, &plan, &fell_back))
     step->abort = "Aborted due to the lack of CPU swap space";
   copied = victim->blocks - plan.keep_blocks - plan.drop_blocks;
-  record.computed_tokens = computed;
-  record.blocks = victim->blocks - plan.keep_blocks;
-  record.kept_blocks = plan.keep_blocks;
-  record.copied_blocks = copied;
-  record.free_copies = plan.free_copies;
-  record.copies = query.copies;
-  record.free_after_ps = copied > 0 ? plan.free_after_ps : 0;
-  record.action = action_of(&plan, copied);
+  record = ARRAY_ADD(step->victims, &step->victims_room, StepVictim);
+  *record = (StepVictim){
+      .request = victim->request,
+      .beneficiary = beneficiary->request,
+      .computed_tokens = computed,
+      .blocks = victim->blocks - plan.keep_blocks,
+      .kept_blocks = plan.keep_blocks,
+      .copied_blocks = copied,
+      .free_copies = plan.free_copies,
+      .fell_back = fell_back,
+      .free_after_ps = copied > 0 ? plan.free_after_ps : 0,
+      .action = action_of(&plan, copied),
+  };
+  if (query.copies->beside)
+    record->copies = *query.copies;
   if (step->abort == NULL)
-    carry_out(self, step, victim, &plan, from_ahead, &record);
+    carry_out(self, step, victim, &plan, from_ahead, record);
   self->changes++;
   victim->result.preemptions++;
   victim->preempted_at_ps = self->now_ps;
-  g_array_append_val(step->victims, record);
   return copied > 0;
 }
 

@@ -90,7 +90,7 @@ plan_by(const ScriptAction *action, const OverflowQuery *query)
 static OverflowPlan
 carried_out(const Script *script, const OverflowQuery *query, OverflowPlan plan)
 {
-  guint32 copied = query->victim->blocks - plan.keep_blocks - plan.drop_blocks;
+  guint32 copied = query->victim.blocks - plan.keep_blocks - plan.drop_blocks;
 
   if (script->prefix_caching && plan.keep_blocks > 0)
     return overflow_plan_recompute(query);
@@ -139,7 +139,7 @@ plan(const OverflowPolicy *self, const OverflowQuery *query)
 
   if (script->evictions != NULL) {
     ScriptEviction eviction = {.action_bits = other_actions(script, query, &done)};
-    list_victims(script, &eviction, query->victim->request);
+    list_victims(script, &eviction, query->victim.request);
     g_array_append_val(script->evictions, eviction);
     g_array_set_size(script->asked, 0);
   }

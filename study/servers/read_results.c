@@ -73,6 +73,11 @@ set_pace(ServerPoint *point, double concurrency, double rate, double burstiness)
 {
   char buffer[G_ASCII_DTOSTR_BUF_SIZE];
 
+  if (positive(concurrency) > G_MAXINT32 || positive(concurrency) != floor(positive(concurrency))) {
+    server_point_refuse(point, "found a concurrency of %g, expected a whole number up to %d",
+                        concurrency, G_MAXINT32);
+    return;
+  }
   point->concurrency = (guint)positive(concurrency);
   if (point->concurrency > 0)
     server_point_set(point, "max-concurrency", "%u", point->concurrency);
@@ -90,6 +95,10 @@ set_lengths(ServerPoint *point, double requests, double prompt, double output)
 {
   if (positive(requests) == 0 || positive(prompt) == 0 || positive(output) == 0) {
     server_point_refuse(point, "the file does not say how many requests there were, and how long");
+    return;
+  }
+  if (requests != floor(requests)) {
+    server_point_refuse(point, "found %g requests, expected a whole number", requests);
     return;
   }
   server_point_set(point, "num-prompts", "%.0f", requests);
@@ -163,6 +172,11 @@ read_run(ServerPoint *point, const json_t *object, const char *path, const char 
     g_error_free(why);
   }
   set_pace(point, pace.concurrency, pace.rate, pace.burstiness);
+  server_point_check(point, &(ServerLoad){.completed = number_at(object, "completed"),
+                                          .sent = number_at(object, "num_prompts"),
+                                          .output_tokens = number_at(object, "total_output_tokens"),
+                                          .duration_s = number_at(object, "duration"),
+                                          .is_full = positive(pace.rate) == 0});
   if (is_alone && json_is_array(json_object_get(object, "input_lens")))
     set_trace(point, path);
   else

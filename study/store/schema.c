@@ -46,20 +46,30 @@ append_grid_column(GString *sql, const char *option, const char *cell_id, const 
   sqlite3_free(name);
 }
 
+/* The options' columns, as a set. A figure that has the name of one (num_gpu_blocks) is what that
+ * option says, so it is left to the option's column. */
+static GHashTable *
+grid_columns(const GPtrArray *options)
+{
+  GHashTable *columns = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+  for (guint i = 0; i < options->len; i++)
+    g_hash_table_add(columns, study_option_column(g_ptr_array_index(options, i)));
+  return columns;
+}
+
 static gboolean
 create_run_summary(Results *results, const GPtrArray *options, GError **error)
 {
   g_autoptr(GString) sql =
       g_string_new("CREATE VIEW main.run_summary AS"
                    " SELECT run.id AS run_id, run.name, cell.study, cell.name AS cell");
-  g_autoptr(GHashTable) shown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr(GHashTable) shown = grid_columns(options);
   guint n;
   const Figure *all = figures(&n);
 
-  for (guint i = 0; i < options->len; i++) {
+  for (guint i = 0; i < options->len; i++)
     append_grid_column(sql, g_ptr_array_index(options, i), "cell.id", "run.id");
-    g_hash_table_add(shown, study_option_column(g_ptr_array_index(options, i)));
-  }
   for (guint i = 0; results_summary_keys[i] != NULL; i++)
     if (!g_hash_table_contains(shown, results_summary_keys[i]))
       g_string_append_printf(
@@ -67,7 +77,8 @@ create_run_summary(Results *results, const GPtrArray *options, GError **error)
           results_summary_keys[i], results_summary_keys[i]);
   for (guint i = 0; i < n; i++) {
     g_autofree char *column = results_column(all[i].key);
-    g_string_append_printf(sql, ", run.\"%s\"", column);
+    if (!g_hash_table_contains(shown, column))
+      g_string_append_printf(sql, ", run.\"%s\"", column);
   }
   g_string_append(sql, " FROM run LEFT JOIN cell ON cell.run_id = run.id WHERE cell.id IS NOT NULL"
                        " OR NOT EXISTS (SELECT 1 FROM run_identity WHERE run_id = run.id)");
@@ -97,6 +108,8 @@ static gboolean
 create_point_summary(Results *results, const GPtrArray *options, const char *head, GError **error)
 {
   g_autoptr(GString) sql = g_string_new(head);
+  g_autoptr(GHashTable) shown = grid_columns(options);
+
   g_string_append(sql, " AS WITH replica AS (SELECT"
                        " cell.study, cell.point, cell.name AS cell, cell.id AS cell_id, ");
   for (Overhead part = 0; part < OVERHEAD_STALL; part++) {
@@ -123,7 +136,8 @@ create_point_summary(Results *results, const GPtrArray *options, const char *hea
   for (guint i = 0; i < n; i++)
     if (!figure_is_text(&all[i])) {
       g_autofree char *column = results_column(all[i].key);
-      append_interval(sql, column);
+      if (!g_hash_table_contains(shown, column))
+        append_interval(sql, column);
     }
   g_string_append(sql, " FROM average AS a JOIN replica AS r ON r.study = a.study AND"
                        " r.point = a.point GROUP BY a.study, a.point");

@@ -79,6 +79,17 @@ def test_closed_loop():
     check_equal([row["arrival_s"] in ends for row in rows], [False] * 4 + [True] * 36)
 
 
+def test_closed_loop_of_engines():
+    """With several engines, too, each other one arrives as one leaves, in the order of their ends, whichever engine tells of its own first"""
+    for scheduler, engines in (("vllm", "2"), ("vllm", "4"), ("vllm-0.6", "4"), ("sglang", "2"), ("trtllm", "4")):
+        succeed("run", "--model", "llama-2-7b", "--device", "h100-sxm", "--num-prompts", "200", "--random-input-len", "300", "--random-output-len", "60",
+                "--random-range-ratio", "0.8", "--max-concurrency", "32", "--scheduler", scheduler, "--data-parallel-size", engines,
+                "--what-if", "front-end=0", "--requests", "rows.csv")
+        rows = list(csv.DictReader(read("rows.csv").decode().splitlines()))
+        arrivals, ends = (sorted(float(row[key]) for row in rows) for key in ("arrival_s", "finish_s"))
+        check_equal(arrivals, [0.0] * 32 + ends[:-32], (scheduler, engines))
+
+
 def test_of_a_study():
     """The options in a study file: seeds are replicas, and cells are known again."""
     write("s.ini", b"[study]\nname = s\nseeds = 1,2\n[run]\nmodel = llama-2-7b\ndevice = a100-40gb\nnum-prompts = 20\n"

@@ -208,7 +208,7 @@ SGLANG = """SGLANG_X=1 python3 -m sglang.launch_server --model-path meta-llama/L
     --schedule-policy lpm --host 0.0.0.0 --port 30000 --dtype auto --cuda-graph-bs 1 2 4 --enable-metrics \\
     --speculative-algorithm EAGLE --no-such-flag 1"""
 TRTLLM = """docker run --gpus all nvcr.io/nvidia/tensorrt-llm/release:1.0.0 trtllm-serve meta-llama/Llama-3.1-8B --tp_size 2 \\
-    --max_batch_size 64 --max_num_tokens 8192 --max_seq_len 16384 --kv_cache_free_gpu_memory_fraction 0.9 --backend pytorch \\
+    --max_batch_size 64 --max_num_tokens 8192 --max_seq_len 16384 --kv_cache_free_gpu_memory_fraction 0.8 --backend pytorch \\
     --port 8000 --extra_llm_api_options x.yml"""
 
 
@@ -218,12 +218,11 @@ def test_other_engines():
                  "--mem-fraction-static", "0.8", "--max-running-requests", "64", "--chunked-prefill-size", "-1",
                  "--disable-radix-cache", "--page-size", "16"]
     of_trtllm = ["--scheduler", "trtllm", "--model", "llama-3.1-8b", "--tensor-parallel-size", "2", "--max-num-seqs", "64",
-                 "--max-num-batched-tokens", "8192", "--max-model-len", "16384"]
+                 "--max-num-batched-tokens", "8192", "--max-model-len", "16384", "--free-gpu-memory-fraction", "0.8"]
     for option, text, typed, told in (
             ("--sglang-args", SGLANG, of_sglang, ("--schedule-policy is left out: requests are served in order", "--host", "--dtype",
                                                   "--cuda-graph-bs", "--speculative-algorithm", "left out: --no-such-flag", "SGLANG_X")),
-            ("--trtllm-args", TRTLLM, of_trtllm, ("--kv_cache_free_gpu_memory_fraction is left out: it is of the memory",
-                                                  "--backend", "--port", "--extra_llm_api_options"))):
+            ("--trtllm-args", TRTLLM, of_trtllm, ("--backend", "--port", "the file x.yml is not here"))):
         pasted, alone = (succeed(*CARD, *words, "--format", "json") for words in ([option, text], typed))
         ours, theirs = pasted.json, alone.json
         for summary in (ours, theirs):
@@ -242,8 +241,141 @@ def test_other_engines():
             if other != option:
                 check_refused([*CARD, option, text], [option, other + " takes that"])
     check_equal(settings(*CARD, "--sglang-args", "sglang serve --model llama-2-7b --tp-size 2")["tensor_parallel_size"], ("2", "--sglang-args"))
-    for option, text, found in (("--sglang-args", "--page-size", "--page-size"), ("--trtllm-args", "llama-2-7b --max_batch_size x", "'x'")):
+    for option, text, found in (("--sglang-args", "--page-size", "--page-size"), ("--trtllm-args", "llama-2-7b --max_batch_size x", "'x'"),
+                                ("--trtllm-args", "llama-2-7b --max_seq_len 2k", "--max_seq_len: --max-model-len: found '2k'")):
         check_refused([*CARD, option, text], [option, found])
+    for command in ("trtllm-serve llama-2-7b", "trtllm-serve serve llama-2-7b", "/opt/bin/trtllm-serve serve llama-2-7b"):
+        found = settings(*CARD, "--trtllm-args", command + " --free_gpu_memory_fraction 0.5")
+        check_equal([found[key][0] for key in ("model", "free_gpu_memory_fraction")], ["llama-2-7b", "0.5"], command)
+    found = settings(*CARD, "--trtllm-args", "trtllm-serve llama-2-7b --free_gpu_memory_fraction 0.5", "--kv-memory", "10%")
+    check_equal(found["num_gpu_blocks"][1], "--kv-memory")
+
+
+def test_variables():
+    """A shell's variables have the values that the text gives them; a flag that matters and has none is refused."""
+    script = "MODEL=llama-3.1-8b\nexport TP=2 X=1\nmore='--max-num-seqs 7 --block-size 32'\nvllm serve $MODEL --tensor-parallel-size ${TP} "
+    for rest in ("$more", "$more --port $PORT", "--max-num-seqs=${SEQS:-7} --block-size 3$(TP)"):
+        result = succeed(*CARD, "--vllm-args", script + rest, "--dry-run", "--format", "csv")
+        found = {row["setting"]: row["value"] for row in csv.DictReader(io.StringIO(result.text))}
+        check_equal([found[key] for key in ("model", "tensor_parallel_size", "max_num_seqs", "block_size")],
+                    ["llama-3.1-8b", "2", "7", "32"], rest)
+        check("environment are left out: X" in result.err.replace("more, ", ""), result.err)
+    for text, name in (("vllm serve $MODEL", "$MODEL"), ("vllm serve llama-2-7b -tp ${TP}", "${TP}"), ("vllm serve llama-2-7b $MORE", "$MORE"),
+                       ("args: [$(MODEL_PATH), --port, 1]", "$(MODEL_PATH)")):
+        check_refused([*CARD, "--vllm-args", text], ["--vllm-args", "the variable " + name, "expected its value"])
+    check_equal(settings(*CARD, "--vllm-args", "vllm serve $MODEL -tp $TP --max-num-seqs 7", "--model", "llama-2-7b",
+                         "--tensor-parallel-size", "2")["max_num_seqs"][0], "7")
+
+
+CHART = """servingEngineSpec:
+  modelSpec:
+  - name: "llama"
+    repository: "vllm/vllm-openai"
+    tag: "v0.11.0"
+    modelURL: "llama-3.1-8b"
+    requestGPU: 1
+    vllmConfig:
+      enableChunkedPrefill: false   # a comment
+      enablePrefixCaching: true
+      maxModelLen: 4096
+      maxNumSeqs: 32
+      gpuMemoryUtilization: 0.8
+      extraArgs: ["--disable-log-requests", "--max-num-batched-tokens", "8192"]
+  - name: "other"
+    modelURL: "llama-2-7b"
+    vllmConfig:
+      maxNumSeqs: 64
+      extraArgs: ["--block-size", "32"]
+"""
+
+
+def test_chart():
+    """The values of vLLM's Helm chart: its first model, with all of its settings; a list of a shell's lines."""
+    found = settings(*CARD, "--vllm-args", CHART)
+    check_equal({key: found[key][0] for key in ("model", "scheduler", "enable_chunked_prefill", "enable_prefix_caching", "max_model_len",
+                                                "max_num_seqs", "gpu_memory_utilization", "max_num_batched_tokens", "block_size")},
+                {"model": "llama-3.1-8b", "scheduler": "vllm-0.11", "enable_chunked_prefill": "false", "enable_prefix_caching": "true",
+                 "max_model_len": "4096", "max_num_seqs": "32", "gpu_memory_utilization": "0.8", "max_num_batched_tokens": "8192",
+                 "block_size": "16"})
+    text = "type: service\ncommands:\n  - pip list\n  - vllm serve\n     llama-3.1-8b\n     --max-num-seqs 7\nport: 8000\n"
+    check_equal(settings(*CARD, "--vllm-args", text)["max_num_seqs"][0], "7")
+
+
+TRTLLM_FILE = """# of the deployment
+enable_chunked_prefill: true
+max_batch_size: 32
+print_iter_log: true
+kv_cache_config:
+  dtype: fp8
+  free_gpu_memory_fraction: 0.85
+  enable_block_reuse: false
+  tokens_per_block: 64
+scheduler_config:
+  capacity_scheduler_policy: MAX_UTILIZATION
+  context_chunking_policy: "EQUAL_PROGRESS"
+speculative_config:
+  decoding_type: MTP
+  num_nextn_predict_layers: 3
+cuda_graph_config:
+  batch_sizes:
+  - 1
+  - max: 2
+    min: 3
+disable_overlap_scheduler: false
+no_such_thing:
+    within: 3
+"""
+
+
+def test_files_of_settings():
+    """The file that a command line names: TensorRT-LLM's goes before flags, those of vLLM and SGLang behind them."""
+    write("opts.yml", TRTLLM_FILE)
+    for flag in ("--extra_llm_api_options opts.yml", "--config=opts.yml"):
+        words = [*CARD, "--trtllm-args", "trtllm-serve llama-3.1-8b --max_batch_size 64 --max_num_tokens 4096 " + flag]
+        found = settings(*words)
+        check_equal({key: found[key] for key in ("enable_chunked_prefill", "max_num_seqs", "max_num_batched_tokens", "kv_cache_dtype", "block_size",
+                                                 "free_gpu_memory_fraction", "enable_prefix_caching", "capacity_policy", "context_chunking_policy")},
+                    {key: (value, "--trtllm-args") for key, value in (
+                        ("enable_chunked_prefill", "true"), ("max_num_seqs", "32"), ("max_num_batched_tokens", "4096"), ("kv_cache_dtype", "fp8"),
+                        ("block_size", "64"), ("free_gpu_memory_fraction", "0.85"), ("enable_prefix_caching", "false"),
+                        ("capacity_policy", "max-utilization"), ("context_chunking_policy", "equal-progress"))})
+        notes = succeed(*words).err
+        for text in ("speculative_config.decoding_type (opts.yml:14) is left out: speculative", "cuda_graph_config.batch_sizes (opts.yml:18) is left out",
+                     "nothing that is simulated: print_iter_log (opts.yml:4), disable_overlap_scheduler (opts.yml:21)",
+                     "not known, and left out: no_such_thing.within (opts.yml:23)"):
+            check(text in notes, text + " is not in " + notes)
+        check("num_nextn" not in notes and "min" not in notes, notes)
+    check_equal(settings(*words, "--max-num-seqs", "5")["max_num_seqs"], ("5", "--max-num-seqs"))
+    write("vllm.yaml", "model: llama-3.1-8b\nmax-num-seqs: 32\nblock_size: 32\nenable-prefix-caching: false\nno-enable-chunked-prefill: true\nport: 8000\n")
+    for option, flag, extra in (("--vllm-args", "--max-num-seqs", "enable_chunked_prefill"), ("--vllm-args", "", "")):
+        text = "vllm serve --config vllm.yaml " + (flag + " 9" if flag else "")
+        found = settings(*CARD, option, text)
+        check_equal([found[key][0] for key in ("model", "max_num_seqs", "block_size", "enable_prefix_caching", "enable_chunked_prefill")],
+                    ["llama-3.1-8b", "9" if flag else "32", "32", "true", "false"])
+    write("sglang.yaml", "model-path: llama-3.1-8b\npage-size: 64\ndisable-radix-cache: true\n")
+    found = settings(*CARD, "--sglang-args", "sglang serve --config sglang.yaml --page-size 16")
+    check_equal([found[key][0] for key in ("model", "page_size", "disable_radix_cache")], ["llama-3.1-8b", "16", "true"])
+    write("bad.yaml", "max_batch_size: many\n")
+    write("empty.yaml", "nothing\n")
+    write("bytes.yaml", b"a: \xff\n")
+    for name, found in (("bad.yaml", "max_batch_size (bad.yaml:1): --max-num-seqs: found 'many'"), ("empty.yaml", "no setting"),
+                        ("bytes.yaml", "UTF-8"), ("", "found nothing")):
+        check_refused([*CARD, "--trtllm-args", "trtllm-serve llama-2-7b --config %s" % name], ["--trtllm-args", found])
+
+
+def test_of_other_versions():
+    """A flag that the version has not: refused by its command line's name, but for one that newer versions ignore."""
+    check_refused([*CARD, "--model", "llama-2-7b", "--vllm-args", "docker run vllm/vllm-openai:v0.6.6 --enable-prefix-caching"],
+                  ["--vllm-args: --enable-prefix-caching: the prefix cache of vllm-0.6 is not simulated"])
+    result = succeed(*CARD, "--vllm-args", "vllm serve llama-2-7b --use-v2-block-manager")
+    check("nothing that is simulated: --use-v2-block-manager" in result.err, result.err)
+
+
+def test_distilled():
+    """What is distilled from a model is not offered that model's layers."""
+    result = execute(*CARD, "--vllm-args", "vllm serve deepseek-ai/DeepSeek-R1-Distill-Llama-70B")
+    check(result.status == 2 and "does not ship" in result.err and "deepseek-r1," not in result.err, str(result))
+    check("or --model deepseek-r1," in execute(*CARD, "--vllm-args", "vllm serve deepseek-ai/DeepSeek-R1-0528").err)
 
 
 def test_dry_run():

@@ -205,6 +205,15 @@ def test_figures():
     check_close(alone["swapped_out_bytes"], alone["swapped_out_blocks"] * block)
 
 
+def test_faster_memory():
+    """Copies beside the steps take less of a memory that is faster, and nothing of one that costs nothing"""
+    sums = []
+    for memory in ("", ",hbm=4x", ",hbm=0"):
+        run = run_json(*TIGHT[:-1], TIGHT[-1] + memory, "--overflow", "swap", "--overlap-copies")
+        sums.append((run["time_s"]["swap_out"] + run["time_s"]["swap_in"]) / (run["swapped_out_blocks"] + run["swapped_in_blocks"]))
+    check(0.1 < sums[1] / sums[0] < 0.4 and sums[2] == 0, sums)
+
+
 def test_prices():
     """A copy that waits behind others is dear: what an eviction costs grows with the link's queue, and so `auto` copies less"""
     # Small victims, of which many go at once.

@@ -97,6 +97,7 @@ def test_one_name_twice():
     write("same", "kept")
     os.symlink("absent", "to-absent")
     os.link("t.csv", "hard")
+    os.symlink("t.csv", "a t.csv")
     os.mkdir("folder")
     run = ["run", *HARDWARE, "--trace", "t.csv"]
     for words in ([*run, "--requests", "same", "--decisions", "same"], [*run, "--requests", "same", "-o", "./same"],
@@ -109,7 +110,13 @@ def test_one_name_twice():
                    "--requests", "t.csv"],
                   ["trace", "convert", "t.csv", "-o", "t.csv", "--limit", "1"], ["trace", "convert", "t.csv", "-o", "hard"],
                   ["trace", "gen", "--requests", "2", "--rate", "1", "--prompt", "empirical:t.csv", "--output", "fixed:2",
-                   "-o", "t.csv"]):
+                   "-o", "t.csv"],
+                  ["trace", "gen", "--requests", "2", "--rate", "1", "--prompt", "fixed:9", "--output", "fixed:2",
+                   "--max-tokens", "empirical:t.csv", "-o", "t.csv"],
+                  ["run", *HARDWARE, "--trace", "gen:--requests 2 --rate 1 --prompt='empirical:a t.csv' --output fixed:2",
+                   "--requests", "a t.csv"],
+                  ["run", *HARDWARE, "--trace", "gen:--requests 2 --rate 1 --prompt empirical:a\\ t.csv --output fixed:2",
+                   "--decisions", "./a t.csv"]):
         result = refused(*words, expected=["name another file"])
         check(not result.out, str(result))
         check_equal((read("t.csv").decode(), read("same")), (content, b"kept"), words)

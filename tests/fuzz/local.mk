@@ -1,6 +1,7 @@
 # Inputs of all kinds that may hold anything: those that were kept, tried by every `make check`, and new ones, which
 # `make fuzz` looks for by coverage (clang and its libFuzzer), FUZZ_SECONDS for each reader.
-fuzz_sources = %D%/reader.c %D%/reader.h %D%/edits.c %D%/edits.h
+fuzz_sources = %D%/reader.c %D%/reader.h %D%/edits.c %D%/edits.h \
+  %D%/options.c %D%/options.h
 check_PROGRAMS += %D%/try-kept
 TESTS += %D%/try-kept
 %C%_try_kept_SOURCES = %D%/try-kept.c $(fuzz_sources)

@@ -4,6 +4,8 @@
 
 #include "cli/program.h"
 #include "tests/fuzz/edits.h"
+#include "tests/fuzz/options.h"
+#include "traces/formats/binary.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -23,6 +25,9 @@
   "run --model llama-2-7b --device a100-40gb --trace trace.csv --num-gpu-blocks 3 "                \
   "--block-size 4 --scheduler vllm-0.6 "
 #define MAKE_RESULTS SMALL_RUN "--overflow swap --record-steps -o template.db"
+#define MAKE_EVICTIONS                                                                             \
+  "run --model llama-2-7b --device a100-40gb --trace trace.csv --num-gpu-blocks 7 --block-size 2 " \
+  "--scheduler vllm-0.6 --overflow swap --record-steps -o template.db"
 #define ASK_RESULTS                                                                                \
   {                                                                                                \
     "explain results.db", SMALL_RUN "--executor replay --replay results.db"                        \
@@ -36,12 +41,15 @@
   "--outputs 4 --links 1 --seeds 1 --requests 4 --trace none --jobs 1 "
 #define TAKE_RESULTS                                                                               \
   {                                                                                                \
-    "report results.db -o out.html", "merge results.db -o out.db"                                  \
+    "report results.db -o out.html", "merge results.db -o out.db",                                 \
+        "explain results.db --request 1", "explain results.db --preemption 0"                      \
   }
 
 const FuzzReader fuzz_readers[] = {
     {"trace", .files = {"t"},
      .commands = {"trace show t", "trace convert t -o out --to mooncake --limit 50"}},
+    {"binary", .files = {"t.bin"}, .sums = TRUE,
+     .commands = {"trace show t.bin", "trace convert t.bin -o out --to mooncake"}},
     {"columns", .files = {"t.csv"},
      .commands = {"trace show t.csv --trace-format "
                   "columns:arrival_date=ts,prompt_tokens=in,output_tokens=out,id=id",
@@ -69,12 +77,13 @@ const FuzzReader fuzz_readers[] = {
     {"import-folder",
      .files = {"x/meta.yaml", "x/dense.csv", "x/per_sequence.csv", "x/attention.csv", "x/skew.csv"},
      .commands = {"profile import x -o out.db"}},
-    {"study", .files = {"study.ini"}, .commands = {"sweep study.ini -o out.db --dry-run"}},
+    {"study", .files = {"study.ini", "lengths.csv"},
+     .commands = {"sweep study.ini -o out.db --dry-run"}},
     {"results", .files = {"results.db"}, .prepare = {MAKE_TRACE}, .commands = ASK_RESULTS},
     {"results-edits", .files = {"results.db"}, .edits = TRUE, .prepare = {MAKE_TRACE, MAKE_RESULTS},
      .commands = ASK_RESULTS},
-    {"report-edits", .files = {"results.db"}, .edits = TRUE, .prepare = {MAKE_TRACE, MAKE_RESULTS},
-     .commands = TAKE_RESULTS},
+    {"report-edits", .files = {"results.db"}, .edits = TRUE,
+     .prepare = {MAKE_TRACE, MAKE_EVICTIONS}, .commands = TAKE_RESULTS},
     {"studies-edits", .files = {"results.db"}, .edits = TRUE,
      .prepare = {"sweep " SMALL_STUDY "-o template.db --jobs 1 --detail all",
                  "capacity " SMALL_STUDY "-o template.db --jobs 1", SMALL_SEARCH "-o template.db",
@@ -91,8 +100,17 @@ const FuzzReader fuzz_readers[] = {
      .commands = {"model show llama-3.1-8b --device h100-sxm --log log"}},
     {"safetensors", .files = {"config.json", "model.safetensors"}, .prepare = {MAKE_TRACE},
      .commands = {TINY_LIVE "config.json --load-format safetensors"}},
+    {"safetensors-index",
+     .files = {"config.json", "model.safetensors.index.json", "model.safetensors"},
+     .prepare = {MAKE_TRACE}, .commands = {TINY_LIVE "config.json --load-format safetensors"}},
     {"token-ids", .files = {"ids.jsonl"}, .prepare = {MAKE_TRACE},
      .commands = {TINY_LIVE "SRC/tests/models/tiny-llama.json --token-ids ids.jsonl"}},
+    {"lengths", .files = {"lengths.csv"},
+     .commands = {"trace gen --requests 3 --rate 500 --prompt empirical:lengths.csv --output "
+                  "empirical:lengths.csv --max-tokens empirical:lengths.csv -o out",
+                  "run --dry-run --model llama-2-7b --device a100-40gb --trace "
+                  "'gen:--requests 3 --rate 500 --prompt empirical:lengths.csv --output fixed:3'"}},
+    {"options", .options = TRUE, .prepare = {MAKE_TRACE, MAKE_EVICTIONS}},
     {NULL},
 };
 
@@ -199,27 +217,33 @@ expand(const char *word)
   return g_strdup(word);
 }
 
-/* The exit status of a command that is given as it would be typed. */
+/* The exit status of a command; the first word is the program. */
+static int
+run_words(char **words, char **messages)
+{
+  guint n = g_strv_length(words);
+  g_autofree char **passed = g_new0(char *, n + 1); /* verbs take words out of it */
+  g_auto(GStrv) expanded = g_new0(char *, n + 1);
+  int status;
+
+  for (guint i = 0; i < n; i++)
+    passed[i] = expanded[i] = expand(words[i]);
+  redirect(TRUE);
+  status = program_main(&program, (int)n, passed);
+  redirect(FALSE);
+  *messages = take_messages();
+  return status;
+}
+
+/* The same as it would be typed. */
 static int
 run(const char *command, char **messages)
 {
   g_autofree char *line = g_strconcat("spillway ", command, NULL);
   g_auto(GStrv) words = NULL;
-  g_autofree char **passed = NULL; /* verbs take words out of it */
-  int argc, status;
 
-  g_assert_true(g_shell_parse_argv(line, &argc, &words, NULL));
-  for (int i = 0; i < argc; i++) {
-    char *word = words[i];
-    words[i] = expand(word);
-    g_free(word);
-  }
-  passed = g_memdup2(words, ((gsize)argc + 1) * sizeof *words);
-  redirect(TRUE);
-  status = program_main(&program, argc, passed);
-  redirect(FALSE);
-  *messages = take_messages();
-  return status;
+  g_assert_true(g_shell_parse_argv(line, NULL, &words, NULL));
+  return run_words(words, messages);
 }
 
 static void
@@ -292,6 +316,28 @@ write_file(const char *path, const guint8 *data, gsize bytes)
   close(file);
 }
 
+/* Puts a binary trace's length and the sums of its words where they belong
+ * (traces/formats/binary.h), so that what is behind the check of them is reached. */
+static void
+sum_up(const char *path)
+{
+  g_autofree char *content = NULL;
+  BinaryChecksum sums = {0, 0};
+  gsize bytes, n;
+  g_autofree guint64 *words = NULL;
+
+  g_assert_true(g_file_get_contents(path, &content, &bytes, NULL));
+  n = bytes / sizeof *words;
+  if (n < BINARY_WORDS + BINARY_CHECKSUM_WORDS)
+    return;
+  words = g_memdup2(content, n * sizeof *words);
+  words[BINARY_WORD_FILE_BYTES] = GUINT64_TO_LE(n * sizeof *words);
+  binary_checksum_add(&sums, words, n - BINARY_CHECKSUM_WORDS);
+  words[n - 2] = GUINT64_TO_LE(sums.sum);
+  words[n - 1] = GUINT64_TO_LE(sums.sum_of_sums);
+  write_file(path, (const guint8 *)words, n * sizeof *words);
+}
+
 /* A part that is missing is a file that is missing. */
 static void
 write_parts(const FuzzReader *reader, const guint8 *data, gsize bytes)
@@ -310,22 +356,50 @@ write_parts(const FuzzReader *reader, const guint8 *data, gsize bytes)
   }
 }
 
+/* What a command said of an input is as it has to be; what it wrote is removed. */
+static void
+judge(const char *command, int status, const char *messages)
+{
+  gboolean well = (status == CLI_DONE && count_messages(messages) == 0) ||
+                  (status == CLI_USAGE && count_messages(messages) == 1);
+
+  if (!well)
+    fail(command, status, messages);
+  g_unlink("out");
+  g_unlink("out.db");
+  g_unlink("out.html");
+}
+
+static void
+try_options(const guint8 *data, gsize bytes)
+{
+  g_auto(GStrv) words = options_words(data, bytes);
+  g_autofree char *messages = NULL, *command = NULL;
+  int status;
+
+  if (words == NULL)
+    return;
+  command = g_strjoinv(" ", words + 1);
+  status = run_words(words, &messages);
+  judge(command, status, messages);
+}
+
 void
 fuzz_reader_try(const FuzzReader *reader, const guint8 *data, gsize bytes)
 {
+  if (reader->options) {
+    try_options(data, bytes);
+    return;
+  }
   if (reader->edits)
     edits_apply("template.db", reader->files[0], data, bytes);
   else
     write_parts(reader, data, bytes);
+  if (reader->sums)
+    sum_up(reader->files[0]);
   for (guint i = 0; i < G_N_ELEMENTS(reader->commands) && reader->commands[i] != NULL; i++) {
     g_autofree char *messages = NULL;
     int status = run(reader->commands[i], &messages);
-    gboolean well = (status == CLI_DONE && count_messages(messages) == 0) ||
-                    (status == CLI_USAGE && count_messages(messages) == 1);
-    if (!well)
-      fail(reader->commands[i], status, messages);
-    g_unlink("out");
-    g_unlink("out.db");
-    g_unlink("out.html");
+    judge(reader->commands[i], status, messages);
   }
 }

@@ -16,6 +16,8 @@ typedef struct {
   const char *files[8]; /* that the input becomes, in the order of its parts */
   gboolean
       edits; /* the input is edits of the database template.db (edits.h), which becomes files[0] */
+  gboolean sums;    /* files[0] is a binary trace: its length and sums are put right */
+  gboolean options; /* the input is a command line (options.h), and there are no files or commands */
   const char *prepare[5];  /* commands that make what else is needed, once */
   const char *commands[4]; /* that read the files; "SRC/" begins a path in the source tree, "@FILE"
                               is what the file holds */

@@ -59,6 +59,27 @@ def test_departure():
     check(left.status == 1 and left.err.count("recorded lines are left") == 1, str(left))
 
 
+def test_differences():
+    """what a schedule or a figure follows from is told where it is not as it was recorded; what is the same is not"""
+    options = ["--model", "llama-2-7b", "--device", "a100-40gb", "--trace", "demo", "--limit", "20", "--kv-memory", "12%"]
+    succeed("run", *options, "-o", "r.db", "--record-steps")
+    replay = ["run", "--executor", "replay", "--replay", "r.db", *options]
+    check("was recorded" not in succeed(*replay).err, "the same settings")
+    blocks = succeed(*replay, "--format", "json").json["num_gpu_blocks"]
+    check("was recorded" not in succeed(*replay[:-2], "--num-gpu-blocks", str(blocks)).err, "the same pool by another option")
+    for words, note in ((["--slo", "ttft:p99<2s"], "slo was not given when the run was recorded, and is ttft:p99<2s now"),
+                        (["--max-num-active-seqs", "3"], "max_num_active_seqs was not given"),
+                        (["--prefill-schedule-interval", "2"], "prefill_schedule_interval was 1"),
+                        (["--no-scheduler-reserve-full-isl"], "scheduler_reserve_full_isl was 1"),
+                        (["--watermark", "0.02"], "watermark was 0.0 when the run was recorded, and is 0.02 now"),
+                        (["--admission", "watermark"], "admission_watermark was not given when the run was recorded, and is 0.05 now"),
+                        (["--kv-cache-dtype", "fp8"], "kv_cache_dtype was auto"),
+                        (["--tensor-parallel-size", "2"], "tensor_parallel_size was 1"),
+                        (["--scheduler", "sglang", "--ignore-eos"], "ignore_eos was not given")):
+        result = execute(*replay, *words)
+        check("note: " + note in result.err, str(result))
+
+
 def test_bad_recordings():
     """--replay without steps, without such a run, without a database"""
     options = ["--model", model("tiny-llama"), "--trace", TRACE, *TIGHT]

@@ -1,19 +1,25 @@
 # An example of each family of models, and what is right of it.
 EXTRA_DIST += \
   %D%/families.csv \
+  %D%/families/apertus-8b.json \
   %D%/families/baichuan2-13b.json \
   %D%/families/baichuan2-7b.json \
+  %D%/families/bamba-9b.json \
   %D%/families/bloom-7b1.json \
   %D%/families/chatglm3-6b.json \
   %D%/families/command-a.json \
   %D%/families/command-r.json \
   %D%/families/command-r7b.json \
+  %D%/families/cwm-32b.json \
+  %D%/families/dbrx.json \
+  %D%/families/deepseek-ocr.json \
   %D%/families/deepseek-v2-lite.json \
   %D%/families/deepseek-v2.json \
   %D%/families/deepseek-v3.2.json \
+  %D%/families/deepseek-v3.json \
   %D%/families/deepseek-v4-flash.json \
   %D%/families/deepseek-v4-pro.json \
-  %D%/families/deepseek-v3.json \
+  %D%/families/dots-ocr.json \
   %D%/families/dots.llm1.json \
   %D%/families/ernie-4.5-0.3b.json \
   %D%/families/ernie-4.5-21b-a3b.json \
@@ -21,11 +27,13 @@ EXTRA_DIST += \
   %D%/families/exaone-4.0-32b.json \
   %D%/families/falcon-40b.json \
   %D%/families/falcon-7b.json \
+  %D%/families/falcon-h1-34b.json \
   %D%/families/gemma-2-2b.json \
   %D%/families/gemma-2-9b.json \
   %D%/families/gemma-3-1b.json \
   %D%/families/gemma-3-27b.json \
   %D%/families/gemma-3-4b.json \
+  %D%/families/gemma-3n-e2b.json \
   %D%/families/gemma-4-31b.json \
   %D%/families/gemma-7b.json \
   %D%/families/glm-4-9b-0414.json \
@@ -43,54 +51,86 @@ EXTRA_DIST += \
   %D%/families/granite-3.0-1b-a400m.json \
   %D%/families/granite-3.1-8b.json \
   %D%/families/granite-4.0-h-tiny.json \
+  %D%/families/grok-2.json \
   %D%/families/hunyuan-7b.json \
   %D%/families/hunyuan-a13b.json \
+  %D%/families/hy3.json \
+  %D%/families/hyperclovax-14b.json \
   %D%/families/internlm2.5-7b.json \
   %D%/families/internlm3-8b.json \
+  %D%/families/iquest-coder-40b.json \
   %D%/families/jamba-v0.1.json \
+  %D%/families/k-exaone-236b.json \
   %D%/families/kimi-k2-thinking.json \
   %D%/families/kimi-k2.json \
   %D%/families/kimi-k3.json \
   %D%/families/kimi-linear-48b-a3b.json \
+  %D%/families/laguna-s-2.1.json \
+  %D%/families/laguna-xs-2.1.json \
+  %D%/families/lfm2-1.2b.json \
+  %D%/families/lfm2-8b-a1b.json \
+  %D%/families/ling-2.6-flash.json \
+  %D%/families/ling-3.0-tiny.json \
+  %D%/families/ling-lite.json \
+  %D%/families/ling-mini-2.0.json \
   %D%/families/llama-4-maverick.json \
   %D%/families/llama-4-scout.json \
+  %D%/families/llava-1.5-7b.json \
+  %D%/families/longcat-flash.json \
   %D%/families/mimo-7b.json \
   %D%/families/mimo-v2-flash.json \
+  %D%/families/minicpm-2b.json \
+  %D%/families/minicpm-o-2.6.json \
+  %D%/families/minicpm-v-4.5.json \
+  %D%/families/minimax-m1.json \
   %D%/families/minimax-m2.json \
   %D%/families/minimax-m3.json \
   %D%/families/mistral-small-3.1-24b.json \
+  %D%/families/mistral-small-4-119b.json \
   %D%/families/mixtral-8x22b.json \
   %D%/families/moonlight-16b.json \
   %D%/families/nemotron-3-nano-30b.json \
   %D%/families/nemotron-nano-9b-v2.json \
   %D%/families/nemotron-nas-three-blocks.json \
+  %D%/families/north-mini.json \
   %D%/families/olmo-2-7b.json \
   %D%/families/olmo-3-7b.json \
   %D%/families/olmo-7b.json \
   %D%/families/olmoe-1b-7b.json \
+  %D%/families/orion-14b.json \
+  %D%/families/paligemma-3b.json \
   %D%/families/phi-2.json \
   %D%/families/phi-3.5-moe.json \
+  %D%/families/phi-3.5-vision.json \
   %D%/families/phi-4-mini.json \
+  %D%/families/phi-4-multimodal.json \
+  %D%/families/pixtral-12b.json \
   %D%/families/pythia-6.9b.json \
   %D%/families/qwen-7b.json \
   %D%/families/qwen1.5-moe-a2.7b.json \
   %D%/families/qwen2-57b-a14b.json \
   %D%/families/qwen2-vl-7b.json \
+  %D%/families/qwen2.5-omni-7b.json \
   %D%/families/qwen2.5-vl-7b.json \
   %D%/families/qwen3-235b-a22b.json \
   %D%/families/qwen3-next-80b-a3b.json \
+  %D%/families/qwen3-omni-30b-a3b.json \
   %D%/families/qwen3-vl-30b-a3b.json \
   %D%/families/qwen3-vl-8b.json \
   %D%/families/qwen3.5-122b-a10b.json \
   %D%/families/qwen3.5-27b.json \
   %D%/families/qwen3.5-35b-a3b.json \
   %D%/families/qwen3.5-397b.json \
+  %D%/families/ring-mini-linear-2.0.json \
   %D%/families/seed-oss-36b.json \
   %D%/families/smollm3-3b.json \
+  %D%/families/solar-open-100b.json \
   %D%/families/stablelm-2-1.6b.json \
   %D%/families/starcoder2-3b.json \
   %D%/families/starcoder2-7b.json \
-  %D%/families/step-3.5-flash.json
+  %D%/families/step-3.5-flash.json \
+  %D%/families/trinity-mini.json \
+  %D%/families/youtu-llm-2b.json
 
 # Tiny models that the live executor runs.
 EXTRA_DIST += \

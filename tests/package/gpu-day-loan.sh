@@ -27,10 +27,11 @@ second=(--minutes 3 --steps validate,torch)
 # usage: call NAME WORD...    a call of the loan; seconds in $took
 call()
 {
-  local began
-  began=$(cat "$CLOCK")
+  local began now
+  read -r began <"$CLOCK"
   PYTHON=slow day "$@"
-  took=$(($(cat "$CLOCK") - began))
+  read -r now <"$CLOCK"
+  took=$((now - began))
 }
 # usage: runs NAME    of the validation that are kept in the results
 runs()

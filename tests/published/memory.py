@@ -122,6 +122,14 @@ def test_logs():
     check_close(found["kv_tokens"], found["logged_kv_tokens"], relative=0.01)
 
 
+def test_damaged_logs():
+    """a share above 1 or below 0, tokens below 0: what no server writes is not said"""
+    for text, default in (("gpu_memory_utilization (-1)", 0.92), ("gpu_memory_utilization (1.95)", 0.92), ("gpu_memory_utilization (0.5)", 0.5)):
+        write("start.log", "total_gpu_memory (79.19GiB) x %s = 71.27GiB\nGPU KV cache size: -1 tokens\n" % text)
+        found = server("llama-3.1-8b", "h100-sxm", "--log", "start.log")
+        check_equal((found["gpu_memory_utilization"], found["logged_kv_tokens"]), (default, None), text)
+
+
 def test_logged_requests():
     """from 0.21 on tokens are counted in longest requests: the log's length and prefix cache; before, in blocks"""
     # noonghunna/club-3090 issue 612: 299 blocks, 63 of a request's tokens and two of each of three groups' states.
@@ -193,6 +201,12 @@ def test_sglang_states():
         check_equal(run["max_running_requests"], requests)
         said = next(sentence for sentence in run["assumed"] if "recurrent states" in sentence)
         check_close(int(said.split()[0]), states, said, relative=0.02)
+    # Groups of --enable-dp-attention share --max-running-requests out, and so the states (_handle_max_mamba_cache: // attn_dp_size).
+    groups = ["run", "--model", source("tests", "models", "families", "qwen3-next-80b-a3b.json"), "--device", "h200", "--scheduler", "sglang",
+              "--tensor-parallel-size", "4", "--data-parallel-size", "2", "--enable-dp-attention", "--disable-radix-cache", "--max-running-requests",
+              "64", "--trace", "demo", "--limit", "1", "--format", "json"]
+    said = next(sentence for sentence in succeed(*groups).json["config"]["assumed"] if "recurrent states" in sentence)
+    check_equal(said.split()[0], "32", said)
 
 
 def test_sglang_windows():

@@ -32,9 +32,75 @@ def test_keys():
         check_equal(show("x.json", **changes)["weight_bytes"], FP8_BYTES)
     write("x.json", json.dumps(dict(LLAMA, quantization={"group_size": 64, "bits": 4})))
     check_refused(["model", "show", "x.json"], ["x.json: quantization", "MLX"])
-    for method in ("exl2", "quark", "torchao", "hqq", "experts_int8", "bitnet", "aqlm"):
+    for method in ("exl2", "hqq", "experts_int8", "bitnet", "aqlm"):
         write("x.json", json.dumps(dict(LLAMA, compression_config={"quant_method": method, "bits": 4})))
         check_refused(["model", "show", "x.json"], ["compression_config", '"%s"' % method])
+
+
+MXFP4 = {"dtype": "fp4", "qscheme": "per_group", "group_size": 32, "scale_format": "e8m0", "is_dynamic": False}
+
+
+def quark(weight, exclude=("lm_head",), **layers):
+    """As amd/DeepSeek-R1-0528-MXFP4 and amd/Kimi-K2.5-MXFP4 say it."""
+    return {"quant_method": "quark", "global_quant_config": {"weight": weight, "input_tensors": {"is_dynamic": True}}, "exclude": list(exclude),
+            "layer_quant_config": {name: {"weight": own, "output_tensors": {"dtype": "fp8_e4m3", "qscheme": "per_tensor"}}
+                                   for name, own in layers.items()},
+            "layer_type_quant_config": {}, "export": {"kv_cache_group": list(layers), "pack_method": "reorder"}}
+
+
+def test_quark():
+    """Quark's formats by hand; what is left out; layers with their own; the KV cache has vLLM's width unless --kv-cache-dtype says fp8."""
+    attention, rest = sum(n * k for n, k in PRODUCTS[:2]), sum(n * k for n, k in PRODUCTS[2:])
+    fp8 = {"dtype": "fp8_e4m3", "qscheme": "per_tensor"}
+    for weight, wanted in (
+            (MXFP4, REST + QUANTIZED * 17 // 32),
+            (dict(fp8, qscheme="per_channel"), FP8_BYTES),
+            ({"dtype": "int8", "qscheme": "per_channel"}, FP8_BYTES),
+            ([dict(MXFP4, group_size=16), fp8], REST + QUANTIZED * 9 // 16),
+            (None, REST + 2 * QUANTIZED)):
+        found = show("x.json", quantization_config=quark(weight))
+        check_equal((weight, found["weight_bytes"], found["kv_bytes_per_token"]), (weight, wanted, 4 * 2 * 2 * 128 * 2))
+    check_equal(show("x.json", quantization_config=quark(MXFP4, ["lm_head", "*self_attn*"]))["weight_bytes"], REST + 4 * (2 * attention + rest * 17 // 32))
+    check_equal(show("x.json", quantization_config=quark(None, **{"*mlp*": MXFP4}))["weight_bytes"], REST + 4 * (2 * attention + rest * 17 // 32))
+    for weight in (dict(MXFP4, dtype="fp6_e3m2"), {"dtype": "int4", "qscheme": "per_group", "group_size": 128}, [MXFP4, fp8], "fp8"):
+        write("x.json", json.dumps(dict(LLAMA, quantization_config=quark(weight))))
+        check_refused(["model", "show", "x.json"], ["quantization_config", "fp8_e4m3"])
+    write("x.json", json.dumps(dict(LLAMA, quantization_config={"quant_method": "quark", "exclude": []})))
+    check_refused(["model", "show", "x.json"], ["global_quant_config"])
+
+
+def ao(name, **data):
+    return {"_type": name, "_version": 2, "_data": data}
+
+
+def test_torchao():
+    """torchao's classes, for the whole model and by module: names before expressions before the default."""
+    rows, row = {"_type": "PerRow", "_version": 1, "_data": {}}, 4 * sum(4 * n for n, k in PRODUCTS)
+    int4 = REST + QUANTIZED // 2 + 4 * sum(n * (k // 128) * 4 for n, k in PRODUCTS)
+    down = 1024 * 4096
+    mixed = {"_default": ao("Int4WeightOnlyConfig", group_size=128), "re:model\\.layers\\.[0-2]\\.mlp\\.down_proj": ao("Int8WeightOnlyConfig"),
+             "model.layers.1.mlp.down_proj": None}
+    for config, wanted in (
+            (ao("Int4WeightOnlyConfig", group_size=128), int4),
+            (ao("Float8DynamicActivationFloat8WeightConfig", granularity=[rows, rows]), REST + QUANTIZED + row),
+            (ao("Int8DynamicActivationInt8WeightConfig"), REST + QUANTIZED + row),
+            (ao("ModuleFqnToConfig", module_fqn_to_config=mixed),
+             int4 - 3 * (down // 2 + down // 128 * 4) + 2 * (down + 4 * 1024) + 2 * down)):
+        named = {"quant_method": "torchao", "quant_type": {"default": config}, "modules_to_not_convert": None}
+        check_equal((config, show("x.json", quantization_config=named)["weight_bytes"]), (config, wanted))
+        check_equal(show("x.json", quantization_config=dict(named, modules_to_not_convert=["layers"]))["weight_bytes"], REST + 2 * QUANTIZED)
+    for kind, word in (("int4_weight_only", "_type"), ({"default": ao("Int8DynamicActivationIntxWeightConfig")}, "Int4WeightOnlyConfig")):
+        write("x.json", json.dumps(dict(LLAMA, quantization_config={"quant_method": "torchao", "quant_type": kind})))
+        check_refused(["model", "show", "x.json"], ["quantization_config", word])
+
+
+def test_auto_round_layers():
+    """Keys of extra_config are names, or expressions that are found anywhere in one."""
+    attention, rest = sum(n * k for n, k in PRODUCTS[:2]), sum(n * k for n, k in PRODUCTS[2:])
+    wanted = REST + 4 * (2 * attention + rest // 2 + sum(n * (k // 128) * 2 for n, k in PRODUCTS[2:]))
+    for keys in ([".*self_attn.*"], ["self_attn\\.[qkvo]_proj$"], ["model.layers.%d.self_attn.%s_proj" % (i, p) for i in range(4) for p in "qkvo"]):
+        config = {"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": True, "extra_config": {k: {"bits": 16} for k in keys}}
+        check_equal((keys, show("x.json", quantization_config=config)["weight_bytes"]), (keys, wanted))
 
 
 def test_modelopt_by_producer():

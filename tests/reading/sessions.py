@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Sessions: turns that arrive a while after the answer before them, as Dynamo's and LLMServingSim's traces have them."""
+import itertools
 import json
 from decimal import Decimal
 
@@ -74,6 +75,18 @@ def test_follows_the_server():
             for t in range(1, 4):
                 delay = Decimal(40 * ((s + t) % 5)) / 1000
                 check_equal(found[str(4 * s + t)][0], found[str(4 * s + t - 1)][1] + delay, (more, s, t))
+
+
+def test_an_engine_that_stands_idle():
+    """On an engine that stands idle a turn begins at once, though it comes before the next request that was known"""
+    talks = [turn("a", 100, 20, timestamp=0), turn("b", 100, 200, timestamp=0), turn("b", 100, 20, delay=10),
+             turn("b", 100, 20, delay=3000), {"timestamp": 60000, "input_length": 100, "output_length": 20}]
+    write("t.jsonl", lines(*talks))
+    for engine, router, more in itertools.product(("vllm", "sglang", "vllm-0.6"), ("least-requests", "round-robin", "least-kv"), ([], ["--no-stride"])):
+        words = ["run", *MODEL, "--trace", "t.jsonl", "--scheduler", engine, "--data-parallel-size", "2", "--router", router, *more]
+        took = [finish - arrival for _, (arrival, finish) in sorted(rows(*words).items())]
+        # Each is alone on its engine; only the second is longer.
+        check(all(took[i] < Decimal("1.02") * took[0] for i in (2, 3, 4)), (engine, router, took))
 
 
 def test_preempted():

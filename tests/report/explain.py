@@ -54,6 +54,15 @@ def test_requests():
             check((away > 0) == (preemptions > 0), text)
 
 
+def compared(cost, other):
+    """How the text holds what the other action would have cost against what this one did."""
+    def number(value):
+        return "%.*f" % (3 if value < 10 else 2 if value < 100 else 1, value)
+    if other >= 2 * cost:
+        return ", %s times as much." % number(other / cost)
+    return ", %.1f %% %s." % (abs(other / cost - 1) * 100, "less" if other < cost else "more")
+
+
 def test_preemptions():
     """An eviction by its number: victim, beneficiary, blocks, way back, both prices."""
     database = make()
@@ -68,7 +77,7 @@ def test_preemptions():
             check(victim == beneficiary or "for request %s, which" % beneficiary in text, text)
             check("%d blocks" % blocks in text and verb in text, text)
             check(run == 2 or "{:,} tokens".format(lost) in text, text)
-            check((" less." in text) == (other < cost), text)
+            check(compared(cost, other) in text, text)
 
 
 def price_columns(database):

@@ -91,6 +91,48 @@ def test_loads():
             check_sound(page)
 
 
+def test_colours_of_parts():
+    """what the device's time goes to has colours of the theme, no two alike"""
+    succeed("compare", *DEMO, "--overflow", "recompute,swap", "--tensor-parallel-size", "2", "-o", "r.db")
+    make_page("r.db")
+    for dark in (False, True):
+        with open_page(dark=dark) as page:
+            for name, parts in (("components", 8), ("overhead", 3)):
+                found = page.evaluate(chart(name, "c.data.datasets.map(set => [set.label, set.backgroundColor])"))
+                check(all(re.fullmatch("#[0-9a-f]{6}", colour or "") for _, colour in found), found)
+                check(len({colour for _, colour in found}) == len(found) >= parts, found)
+            check_sound(page)
+
+
+def test_one_request():
+    """one request: each of its latencies is a line at its time; costs that there are not have no chart"""
+    succeed("run", *HARDWARE, "--trace", "demo", "--limit", "1", "-o", "r.db")
+    took = sqlite3.connect("r.db").execute("SELECT first_token_s - arrival_s FROM request").fetchone()[0]
+    make_page("r.db")
+    with open_page() as page:
+        for name in ("ttft", "tpot", "e2e"):
+            check(page.evaluate(chart(name, "c.scales.x.min")) == 0, name)
+            check_equal(page.evaluate(chart(name, "c.data.datasets[0].data.map(point => point.y)")), [0, 1])
+        check_close(page.evaluate(chart("ttft", "c.data.datasets[0].data[0].x")), took, "ttft", 1e-9)
+        check_equal(page.evaluate("Chart.getChart('chart-overhead') === undefined"), True)
+        check("None." in page.evaluate("document.getElementById('costs').textContent"))
+        check_sound(page)
+    if shutil.which("gnuplot"):
+        succeed("report", "r.db", "--format", "svg", "-o", "figures")
+        check("<path" in read("figures/ttft.svg").decode())
+
+
+def test_order_of_study():
+    """a study's runs are in the order of its grid, whichever was done first"""
+    text = "[study]\nname = s\nseeds = 2,1\n[run]\nmodel = llama-2-7b\ndevice = a100-40gb\ntrace = demo\nlimit = 20\n[grid]\nkv-memory = "
+    for values in ("20%", "12%,20%,16%"):
+        write("s.ini", text + values + "\n")
+        succeed("sweep", "s.ini", "-o", "s.db", "--detail", "all")
+    runs = data_of(make_page("s.db"))["runs"]
+    check_equal([run["label"] for run in runs],
+                ["kv-memory %s, seed %d" % (memory, seed) for memory in ("12%", "20%", "16%") for seed in (1, 2)])
+
+
 def test_hover():
     """hovering shows the values of every run there"""
     succeed("compare", *DEMO, "-o", "r.db")

@@ -4,6 +4,7 @@
 With SPILLWAY_UPDATE=1 the findings in doc/poster.md and its figures are written anew instead.
 """
 import csv
+import functools
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
 
 from spillway_test import (SHARED, SPILLWAY, Skip, all_tests, check, check_close, check_equal, execute,
                            main, read, run_json, source, succeed, write)
@@ -41,10 +43,27 @@ def study(folder, *words):
     return {finding["id"]: finding for finding in json.loads(read(folder + "/findings.json"))["findings"]}
 
 
+@functools.cache
+def files_of_the_study():
+    """Each file's bytes by its name, and the findings, of one run for all tests that look at it."""
+    with tempfile.TemporaryDirectory() as folder:
+        findings = study(folder)
+        return {name: read(os.path.join(folder, name)) for name in os.listdir(folder)}, findings
+
+
+def studied(folder):
+    """As study(folder), without another run."""
+    files, findings = files_of_the_study()
+    os.mkdir(folder)
+    for name, content in files.items():
+        write(os.path.join(folder, name), content)
+    return findings
+
+
 def test_files():
     """Every file is there, and a second run writes the same bytes."""
     need_gnuplot()
-    study("a")
+    studied("a")
     study("b")
     expected = DATA + [name + suffix for name in FIGURES for suffix in (".gp", ".svg", ".png")]
     check_equal(sorted(os.listdir("a")), sorted(expected))
@@ -57,7 +76,7 @@ def test_files():
 
 def test_page():
     """doc/poster.md holds findings.md word for word."""
-    study("out")
+    studied("out")
     findings = read("out/findings.md").decode().replace("(figure", "(poster/figure")
     page = read(source("doc", "poster.md")).decode()
     head, found = page.split(BEGIN)
@@ -75,7 +94,7 @@ def test_page():
 
 def test_verdicts():
     """Findings follow from the data: each is judged once more, from the CSV alone."""
-    findings = study("out")
+    findings = studied("out")
     check_equal(list(findings), ["F%d" % number for number in range(1, 10)])
     verdict = {name: finding["verdict"] for name, finding in findings.items()}
     costs = {(int(row["tokens"]), int(row["block_size"])): row for row in rows("out/figure2.csv")}
@@ -105,7 +124,7 @@ def test_verdicts():
 
 def test_timeline():
     """Figure 5 accounts for every token and eviction of the runs at 12 %."""
-    study("out")
+    studied("out")
     for policy in ("recompute", "swap"):
         windows = [row for row in rows("out/figure5.csv") if row["policy"] == policy]
         run = next(row for row in rows("out/figure4.csv") if row["policy"] == policy
@@ -120,7 +139,7 @@ def test_timeline():
 
 def test_against_run():
     """A run of the study is what `run` makes of the same options."""
-    study("out")
+    studied("out")
     words = ["--model", MODEL, "--device", "a100-40gb", "--trace", "study-burst", "--kv-memory", "20%",
              "--swap-space", "64"]
     for row in rows("out/engines.csv"):
@@ -137,7 +156,7 @@ def test_against_run():
 
 def test_changes():
     """Copy paths, links and GQA change what they should, and nothing else."""
-    study("out")
+    studied("out")
     changes = json.loads(read("out/findings.json"))["changes"]
     verdicts = {change["setting"]["title"].split(",")[0].split(" (")[0]: change["verdicts"]
                 for change in changes}
@@ -151,7 +170,7 @@ def test_changes():
 
 def test_errors():
     """Costs that are off by more than published tables show leave every verdict as it is, as doc/poster.md says."""
-    findings = study("out")
+    findings = studied("out")
     errors = json.loads(read("out/findings.json"))["errors"]
     check(len(errors) > 5, errors)
     for error in errors:

@@ -63,7 +63,7 @@ def test_each_is_its_command():
     check_equal(list(found), [row.split(",")[0] for row in ROWS.splitlines()])
     for point, command in zip(found.values(), commands):
         check_equal(list(point), ["id", "published_ttft_ms", "published_tpot_ms", "predicted_ttft_ms", "predicted_tpot_ms",
-                                  "refused"])
+                                  "refused", "doubt"])
         if point["id"] in REFUSED:
             check(REFUSED[point["id"]] in point["refused"], point)
             check_equal((point["predicted_ttft_ms"], point["predicted_tpot_ms"]), (None, None))
@@ -240,6 +240,28 @@ def test_own_results():
     check("does not say how many requests" in points("uncounted.json", *card)[0]["uncounted.json"]["refused"])
 
 
+def test_doubts():
+    """Results that contradict themselves are told, and run; the card and the model that a file does not say are those that were given."""
+    card = ["--device", "l40s"]
+    result = simulated_result("right.json")
+    run_s = 40 / 4 * (result["mean_ttft_ms"] + 49 * result["mean_tpot_ms"]) / 1000
+    for name, more in (("right", {}), ("seconds", {"mean_ttft_ms": result["mean_ttft_ms"] / 1000, "mean_tpot_ms": result["mean_tpot_ms"] / 1000}),
+                       ("minutes", {"duration": run_s * 60}), ("ms", {"duration": run_s / 1000}), ("failed", {"num_prompts": 50}),
+                       ("rate", {"request_rate": 1.0, "duration": 400})):
+        write(name + ".json", json.dumps({**result, "duration": run_s, "num_prompts": 40, **more}))
+    names = ["right.json", "seconds.json", "minutes.json", "ms.json", "failed.json", "rate.json"]
+    found, groups = points(*names, *card)
+    check_equal([name for name in names if found[name]["doubt"]], ["seconds.json", "minutes.json", "ms.json", "failed.json"])
+    check("0.004 under way, of 4" in found["seconds.json"]["doubt"], found["seconds.json"])
+    check("10 of 50 requests failed" in found["failed.json"]["doubt"], found["failed.json"])
+    check_equal({point["refused"] for point in found.values()}, {None})
+    check_equal({group["card"] for group in groups}, {None, "l40s"})
+    check("Doubtful:\n  seconds.json: " in succeed("servers", *names, *card).text)
+    write("unnamed.json", json.dumps({key: value for key, value in result.items() if key != "model_id"}))
+    _, groups = points("unnamed.json", "--model", "llama-3.1-8b", *card)
+    check("llama-3.1-8b" in {group["model"] for group in groups}, groups)
+
+
 def test_records():
     """AIPerf's records: the means are theirs, and requests are sent as they were."""
     rows = [{"metadata": {"x_request_id": "r%d" % i, "request_start_ns": 10 ** 18 + i * 10 ** 9, "benchmark_phase": "profiling"},
@@ -260,6 +282,20 @@ def command(name, *words, **result):
                             "total_input_tokens": 3000, "total_output_tokens": 500, "request_rate": "inf", "max_concurrency": 4,
                             "mean_ttft_ms": 50, "mean_tpot_ms": 10, **result}))
     return succeed("servers", name, "--device", "h100-sxm", "--commands", *words).text
+
+
+def test_counts_of_results():
+    """A count that is none is told, not rounded, wrapped around or taken for no limit."""
+    for found in ("8", 2.5, 0.4, -1, 1e10, True, [8]):
+        check("max_concurrency: found " + json.dumps(found)[:3] in command("x.json", max_concurrency=found), found)
+    for none in (None, 0):
+        check("--max-concurrency" not in command("x.json", max_concurrency=none), none)
+    check("found 2.5 requests" in command("x.json", completed=2.5))
+    for concurrency in (1e10, 2.5):
+        write("aiperf.json", json.dumps({
+            "request_count": {"avg": 40}, "input_sequence_length": {"avg": 300}, "output_sequence_length": {"avg": 50},
+            "time_to_first_token": {"avg": 9}, "input_config": {"loadgen": {"concurrency": concurrency}}}))
+        check("found a concurrency of %g" % concurrency in succeed("servers", "aiperf.json", "--commands").text, concurrency)
 
 
 def test_names_that_say_how_weights_are_kept():
@@ -342,6 +378,9 @@ def test_page():
             page.open("page.html")
             check_equal(page.complaints, [])
             check_equal(page.evaluate("document.querySelectorAll('canvas').length"), 4)
+            for name in ("scatter-ttft", "scatter-tpot"):
+                labels = page.evaluate("Chart.getChart('%s').scales.x.ticks.map(tick => tick.label).filter(Boolean)" % name)
+                check(len(labels) >= 3, name + ": too few labels: %s" % labels)
             check_equal(page.evaluate("Chart.getChart('scatter-tpot').data.datasets.filter(s => s.data.some(p => p.point)).map(s => s.data.length)"),
                         [1, 1, 1, 1])
             check_equal(page.evaluate("document.querySelectorAll('details tbody tr').length"), len(ROWS.splitlines()))

@@ -9,7 +9,7 @@ plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
 {
   const OverflowPlan recompute = overflow_plan_recompute(query), swap = overflow_plan_swap();
 
-  if (query->victim->blocks > query->host_free_blocks ||
+  if (query->victim.blocks > query->host_free_blocks ||
       price_plan_ps(query, &recompute) < price_plan_ps(query, &swap))
     return recompute;
   return swap;

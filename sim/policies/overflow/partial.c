@@ -16,8 +16,8 @@ kept_blocks(const OverflowQuery *query, guint32 computed_tokens, guint32 blocks)
 static OverflowPlan
 plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
 {
-  guint32 blocks = query->victim->blocks;
-  guint32 keep = kept_blocks(query, query->victim->computed_tokens, blocks);
+  guint32 blocks = query->victim.blocks;
+  guint32 keep = kept_blocks(query, query->victim.computed_tokens, blocks);
 
   return (OverflowPlan){.keep_blocks = keep, .drop_blocks = blocks - keep};
 }

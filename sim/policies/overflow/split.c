@@ -22,7 +22,7 @@ plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *asked)
 {
   OverflowQuery priced = *asked;
   const OverflowQuery *query = &priced;
-  guint32 blocks = query->victim->blocks, tries = (guint32)query->options->of[CUTS];
+  guint32 blocks = query->victim.blocks, tries = (guint32)query->options->of[CUTS];
   guint32 best = blocks;
   gint64 least_ps;
 

@@ -9,13 +9,14 @@ rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query,
      const VictimCandidate *candidate)
 {
   OverflowQuery eviction = *query->eviction;
-  Sequence victim = *candidate->sequence;
   OverflowPlan plan;
 
-  victim.computed_tokens = candidate->computed_tokens;
-  victim.generated_tokens = candidate->generated_tokens;
-  victim.blocks = candidate->blocks;
-  eviction.victim = &victim;
+  eviction.victim = (OverflowVictim){
+      .request = candidate->sequence->request,
+      .computed_tokens = candidate->computed_tokens,
+      .blocks = candidate->blocks,
+      .ahead_blocks = candidate->sequence->ahead_blocks,
+  };
   plan = query->overflow->plan(query->overflow, &eviction);
   return -price_plan_ps(&eviction, &plan);
 }

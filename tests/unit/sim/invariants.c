@@ -389,22 +389,24 @@ static void
 test_price_of_a_queue(void)
 {
   RandomCost cost = {.base.class = &random_cost_class, .block_ps = 1000, .slow = {0.5, 0.5}};
-  const Sequence victim = {.blocks = 30, .computed_tokens = 300};
+  const DecodeContexts nobody = {0};
   const OverflowPlan swap = overflow_plan_swap();
-  OverflowQuery query = {
-      .victim = &victim,
+  CopyLoad load = {.beside = TRUE, .pool_blocks = 100};
+  const OverflowQuery query = {
+      .victim = {.blocks = 30, .computed_tokens = 300},
       .block_size = 10,
-      .copies = {.beside = TRUE, .pool_blocks = 100},
+      .decodes = &nobody,
+      .copies = &load,
       .cost = &cost.base,
   };
 
   /* Each way 30,000 ps: half of it slows the steps, 0.3 of it is of the pool. */
   g_assert_cmpint(price_plan_ps(&query, &swap), ==, 2 * (15000 + 9000));
-  query.copies.busy_ps[COPY_OUT] = 100000;
+  load.busy_ps[COPY_OUT] = 100000;
   g_assert_cmpint(price_plan_ps(&query, &swap), ==, 2 * (15000 + 9000) + 30000);
-  query.copies.busy_ps[COPY_IN] = 50000;
+  load.busy_ps[COPY_IN] = 50000;
   g_assert_cmpint(price_plan_ps(&query, &swap), ==, 2 * (15000 + 9000) + 45000);
-  query.copies = (CopyLoad){.beside = FALSE};
+  load = (CopyLoad){.beside = FALSE};
   g_assert_cmpint(price_plan_ps(&query, &swap), ==, 60000);
 }
 

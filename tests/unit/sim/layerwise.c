@@ -65,8 +65,8 @@ test_follows(void)
   }
 }
 
-/* Never longer than copying before the step, never shorter than what cannot be beside anything; more
- * to copy never takes less. */
+/* Never longer than copying before the step, never shorter than what cannot be beside anything;
+ * more to copy never takes less. */
 static void
 test_bounds(void)
 {
@@ -164,15 +164,18 @@ test_price(void)
                      .context_ps = 100,
                      .block_ps = 20000,
                      .longest_piece = 1};
-  const Sequence victim = {.blocks = 30, .computed_tokens = 300};
+  const DecodeContexts nobody = {0}, four = decode_contexts_equal(4, 1000);
+  const CopyLoad in_the_steps = {.beside = FALSE};
   const OverflowPlan swap = overflow_plan_swap(), split = {.drop_blocks = 10},
                      recompute = {.drop_blocks = 30};
   const PolicyValues cuts = {.of = {30}};
   OverflowQuery query = {
-      .victim = &victim,
+      .victim = {.blocks = 30, .computed_tokens = 300},
       .block_size = 10,
       .host_free_blocks = 100,
       .step_tokens = 1000,
+      .decodes = &nobody,
+      .copies = &in_the_steps,
       .cost = &cost.base,
       .options = &cuts,
   };
@@ -180,7 +183,7 @@ test_price(void)
   /* Alone: 600,000 each way and ten launches of 1,000, less nine tenths of its own token's 100. */
   g_assert_cmpint(price_plan_ps(&query, &swap), ==, 610000 + 609910);
   /* Decodes that take 400,000 hide nine tenths of that each way. */
-  query.decodes = decode_contexts_equal(4, 1000);
+  query.decodes = &four;
   g_assert_cmpint(price_plan_ps(&query, &swap), ==, 250000 + 249910);
   /* 100 tokens are computed; 20 blocks take 400,000 and ten launches. The step with the front takes
    * 600,000, so it waits for one part of ten coming in. */
