@@ -60,6 +60,23 @@ def test_shared_layers():
     check_refused(["model", "show", "x.json"], ["intermediate_size", "each layer"])
 
 
+def test_heads_by_layer():
+    """Laguna: heads of each layer, gates of heads or of elements; MiniCPM-V: the decoder's kind by the file's version."""
+    config = example("laguna-xs-2.1")
+    plain = show(**config)["parameters"]
+    check_equal(show(**dict(config, gating="per-element"))["parameters"] - plain, 2048 * 127 * (10 * 48 + 30 * 64))
+    check_equal(plain - show(**dict(config, gating=False))["parameters"], 2048 * (10 * 48 + 30 * 64))
+    check_equal(show(**dict(config, num_attention_heads_per_layer=None))["parameters"], plain - 30 * 16 * (2 * 2048 * 128 + 2048))
+    check_equal(show(**dict(config, mlp_layer_types=None))["parameters"], plain)
+    other = example("minicpm-v-4.5")
+    check_equal(show(**other)["parameters"] - show(**dict(other, version=4.0))["parameters"], 36 * 2 * 128)
+    for changes, expected in ((dict(config, num_attention_heads_per_layer=[48] * 39), "num_attention_heads_per_layer"),
+                              (dict(config, gating="per-layer"), "gating"), (dict(other, version=9.5), "version")):
+        write("x.json", json.dumps(changes))
+        check_refused(["model", "show", "x.json"], [expected])
+    check("its \"embd_layer\" describes" in succeed("model", "show", source("tests", "models", "families", "phi-4-multimodal.json")).text, "")
+
+
 def test_states():
     """States of lightning attention and of short convolutions by hand; a scan beside attention is a layer of its own."""
     check_equal(show(**example("minimax-m1"))["state_bytes_per_sequence"], 70 * 64 * 128 * 128 * 2)
