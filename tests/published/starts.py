@@ -67,9 +67,7 @@ POOLS = [("Gemma-3-27B", "0.11", 109.86, "auto", 205696), ("Qwen3.5-35B-A3B", "0
 
 # The same of models with states, whose tokens are those of whole blocks, divided by what the longest sequence needs: the log's
 # enable_prefix_caching, GiB a card, cards, longest sequence, tokens, and bytes of a block in all layers of a group, by hand.
-STATE_POOLS = [("Qwen3.5-35B-A3B", "0.24", True, 5.98, 1, 131072, 567978, 10 * 2096 * 2 * 2 * 256),
-               ("Qwen3.5-35B-A3B", "0.24", True, 6.01, 1, 131072, 569878, 10 * 2096 * 2 * 2 * 256),
-               ("Qwen3.8-27B", "0.27", True, 4.99, 2, 131072, 302921, 16 * 1568 * 2 * 2 * 256),
+STATE_POOLS = [("Qwen3.8-27B", "0.27", True, 4.99, 2, 131072, 302921, 16 * 1568 * 2 * 2 * 256),
                ("Qwen3.8-27B, states of 16 bits", "0.27", True, 6, 1, 112000, 187945, 16 * 800 * 2 * 4 * 256),
                ("Qwen3.8-27B, states of 16 bits", "0.27", True, 3.22, 1, 98000, 99519, 16 * 800 * 2 * 4 * 256)]
 
