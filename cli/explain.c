@@ -105,7 +105,7 @@ command_explain(int argc, char **argv)
       .examples = "Examples:\n"
                   "  spillway explain results.db\n"
                   "  spillway explain results.db --run 2 --request 17\n"
-                  "  spillway explain results.db --preemption 0\n",
+                  "  spillway explain results.db --preemption 0",
       .own = entries};
 
   if (!verb_parse(&usage, &argc, &argv, &status))

@@ -139,8 +139,12 @@ read_minimax(FamilyReader *f)
                           .experts = "experts.0.w1",
                           .shared = "shared_mlp.gate_proj",
                           .gated = TRUE};
-  RecurrentTraits lightning = {
-      .module = "self_attn", .kind = RECURRENT_LIGHTNING, .state_bits = 16};
+  RecurrentTraits lightning = {.module = "self_attn",
+                               .kind = RECURRENT_LIGHTNING,
+                               .state_bits = 16,
+                               .query = "qkv_proj",
+                               .gate = "output_gate",
+                               .output = "out_proj"};
 
   if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
       !config_amount_or(r, "shared_intermediate_size", CONFIG_MAX_FFN, 0, &experts.shared_width))

@@ -83,6 +83,25 @@ read_phi3(FamilyReader *f)
   return add_layers(f);
 }
 
+/* MiniCPM-V and MiniCPM-o keep their decoder's keys in the file's own object; its kind goes with
+ * the version. */
+static gboolean
+read_minicpmv(FamilyReader *f)
+{
+  static const struct {
+    double version;
+    gboolean (*read)(FamilyReader *f);
+  } decoders[] = {{2.5, read_llama}, {2.6, read_qwen2}, {4.0, read_llama}, {4.5, read_qwen3}};
+  const json_t *found = config_get(&f->reader, "version");
+  const char *word = json_string_value(found);
+  double version = word != NULL ? g_ascii_strtod(word, NULL) : json_number_value(found);
+
+  for (guint i = 0; i < G_N_ELEMENTS(decoders); i++)
+    if (version > decoders[i].version - 0.01 && version < decoders[i].version + 0.01)
+      return decoders[i].read(f);
+  return config_refuse(&f->reader, "version", "2.5, 2.6, 4.0 or 4.5, which say the decoder's kind");
+}
+
 /* Four norms a layer, and biases on q, k and v. */
 static gboolean
 read_glm4(FamilyReader *f)
@@ -297,7 +316,12 @@ const Family families_llama[] = {
     {"qwen3", read_qwen3, FALSE, NULL},
     {"qwen3_vl", read_qwen3, FALSE, NULL},
     {"qwen3_vl_text", read_qwen3, FALSE, NULL},
+    {"minicpmv", read_minicpmv, FALSE, NULL},
+    {"minicpmo", read_minicpmv, FALSE, NULL},
+    {"dots_ocr", read_qwen2, FALSE, NULL},
     {"phi3", read_phi3, FALSE, NULL},
+    {"phi3_v", read_phi3, FALSE, NULL},
+    {"phi4mm", read_phi3, TRUE, NULL},
     {"mimo", read_mimo, FALSE, NULL},
     {"glm", read_glm, FALSE, NULL},
     {"glm4", read_glm4, FALSE, NULL},

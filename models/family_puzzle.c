@@ -1,4 +1,6 @@
-/* Llama pruned layer by layer (Nemotron-NAS, DeciLM): `block_configs` says what each block has. */
+/* Layers that differ from each other in a list's own numbers: Llama pruned layer by layer
+ * (Nemotron-NAS, DeciLM; `block_configs` says what each block has), and Laguna, whose layers with a
+ * window have more heads (`num_attention_heads_per_layer`). */
 #include "family.h"
 
 /* 2/3 of the factor times the hidden width, rounded up to a multiple of 256. */
@@ -68,8 +70,77 @@ read_puzzle(FamilyReader *f)
   return TRUE;
 }
 
+/* Gates of whole heads, or of each element of the output; true is the former, false none. */
+static gboolean
+read_laguna_gates(FamilyReader *f, gboolean *of_heads)
+{
+  const json_t *gating = config_get(&f->reader, "gating");
+  const char *word = json_string_value(gating);
+
+  *of_heads = gating == NULL || json_is_true(gating) || g_strcmp0(word, "per-head") == 0;
+  f->attention.gates = g_strcmp0(word, "per-element") == 0;
+  return *of_heads || f->attention.gates || json_is_false(gating) ||
+         config_refuse(&f->reader, "gating", "per-head, per-element, true or false");
+}
+
+static gboolean
+read_laguna_heads(FamilyReader *f, guint32 index)
+{
+  const json_t *list = config_get(&f->reader, "num_attention_heads_per_layer");
+  json_int_t heads = json_integer_value(json_array_get(list, index));
+
+  if (list == NULL || json_is_null(list))
+    return TRUE;
+  f->attention.heads = (guint32)heads;
+  return (heads > 0 && heads <= CONFIG_MAX_HEADS && heads % f->attention.kv_heads == 0) ||
+         config_refuse(&f->reader, "num_attention_heads_per_layer",
+                       "a multiple of the KV heads for each layer");
+}
+
+static gboolean
+read_laguna(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  ExpertTraits experts = {.module = "mlp",
+                          .experts = "experts.0.gate_proj",
+                          .shared = "shared_expert.gate_proj",
+                          .gated = TRUE,
+                          .router_bias = TRUE};
+  gboolean in_words = config_has(r, "mlp_layer_types"), of_heads, sinks;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !family_read_sparse(f) || !read_laguna_gates(f, &of_heads) ||
+      !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts.width) ||
+      !config_amount_or(r, "shared_expert_intermediate_size", CONFIG_MAX_FFN, 0,
+                        &experts.shared_width) ||
+      !config_flag_or(r, "qkv_bias", FALSE, &f->attention.qkv_bias) ||
+      !config_flag_or(r, "attention_bias", FALSE, &f->attention.output_bias) ||
+      !config_flag_or(r, "swa_attention_sink_enabled", FALSE, &sinks))
+    return FALSE;
+  f->attention.qk_norm = QK_NORM_HEAD;
+  /* Without layer_types there are no windows. */
+  if (config_get(r, "layer_types") == NULL)
+    f->attention.window = 0;
+  for (guint32 i = 0; i < f->layers; i++) {
+    if (!read_laguna_heads(f, i) || !family_set_attention_kind(f, i))
+      return FALSE;
+    f->attention.head_gates = of_heads ? f->attention.heads : 0;
+    f->attention.extra_vectors =
+        sinks && f->attention.kind == MIXER_SLIDING ? f->attention.heads : 0;
+    layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
+    layer_attention(&f->maker, &f->attention);
+    if (in_words ? family_is_past_dense(f, i) : family_is_sparse(f, i))
+      layer_experts(&f->maker, &experts);
+    else
+      layer_dense(&f->maker, &f->dense);
+    layer_end(&f->maker);
+  }
+  return TRUE;
+}
+
 const Family families_puzzle[] = {
     {"nemotron-nas", read_puzzle, FALSE, NULL},
     {"deci", read_puzzle, FALSE, NULL},
+    {"laguna", read_laguna, FALSE, NULL},
     {NULL, NULL, FALSE, NULL},
 };

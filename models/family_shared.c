@@ -22,30 +22,136 @@ read_experts(FamilyReader *f, ExpertTraits *experts)
   return TRUE;
 }
 
-/* Ling: its second version has norms of q and k, and a bias of the choice of experts. */
+/* Ling's attention with KV heads: its second version has norms of q and k. */
 static gboolean
-read_bailing(FamilyReader *f)
+read_bailing_attention(FamilyReader *f)
 {
   const ConfigReader *r = &f->reader;
-  ExpertTraits experts;
   gboolean normed;
-  guint32 shared;
 
-  if (!read_experts(f, &experts) || !config_flag_or(r, "use_qk_norm", FALSE, &normed) ||
+  if (!config_flag_or(r, "use_qk_norm", FALSE, &normed) ||
       !config_flag_or(r, "use_qkv_bias", FALSE, &f->attention.qkv_bias) ||
-      !config_flag_or(r, "use_bias", FALSE, &f->attention.output_bias) ||
-      !config_flag_or(r, "moe_router_enable_expert_bias", FALSE, &experts.router_bias) ||
-      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
-      !config_count_or(r, "moe_shared_expert_intermediate_size", CONFIG_MAX_FFN, experts.width,
-                       &experts.shared_width))
+      !config_flag_or(r, "use_bias", FALSE, &f->attention.output_bias))
     return FALSE;
-  experts.shared_width *= shared;
   f->attention.module = "attention";
   f->attention.query = "query_key_value";
   f->attention.output = "dense";
   f->attention.qk_norm = normed ? QK_NORM_HEAD : QK_NORM_NONE;
   f->attention.window = 0;
-  return family_add_expert_layers(f, &experts, family_is_past_dense, 2 * (guint64)f->model->hidden);
+  return TRUE;
+}
+
+static gboolean
+read_bailing_experts(FamilyReader *f, ExpertTraits *experts)
+{
+  const ConfigReader *r = &f->reader;
+  guint32 shared;
+
+  if (!read_experts(f, experts) ||
+      !config_flag_or(r, "moe_router_enable_expert_bias", FALSE, &experts->router_bias) ||
+      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
+      !config_count_or(r, "moe_shared_expert_intermediate_size", CONFIG_MAX_FFN, experts->width,
+                       &experts->shared_width))
+    return FALSE;
+  experts->shared_width *= shared;
+  return TRUE;
+}
+
+static gboolean
+read_bailing(FamilyReader *f)
+{
+  ExpertTraits experts;
+
+  return read_bailing_experts(f, &experts) && read_bailing_attention(f) &&
+         family_add_expert_layers(f, &experts, family_is_past_dense, 2 * (guint64)f->model->hidden);
+}
+
+/* Ling 2.5 has lightning attention, Ling 3 Kimi's delta attention, which is told by its
+ * convolution. */
+static gboolean
+read_bailing_state(FamilyReader *f, RecurrentTraits *state)
+{
+  const ConfigReader *r = &f->reader;
+
+  *state = (RecurrentTraits){.module = "attention",
+                             .kind = RECURRENT_LIGHTNING,
+                             .heads = f->attention.heads,
+                             .groups = f->attention.heads,
+                             .head_dim = f->attention.head_dim,
+                             .state = f->attention.head_dim,
+                             .state_bits = 16,
+                             .qk_norm = f->attention.qk_norm != QK_NORM_NONE,
+                             .query = "query_key_value",
+                             .gate = "g_proj",
+                             .output = "dense"};
+  if (!config_require_flag(r, "use_qkv_bias", FALSE) || !config_require_flag(r, "use_bias", FALSE))
+    return FALSE;
+  if (config_get(r, "short_conv_kernel_size") == NULL)
+    return TRUE;
+  state->kind = RECURRENT_KDA;
+  state->state_bits = 32;
+  if (!config_count(r, "short_conv_kernel_size", 64, &state->kernel) ||
+      !config_flag_or(r, "no_kda_lora", FALSE, &state->full_gate))
+    return FALSE;
+  state->full_decay = state->full_gate;
+  return TRUE;
+}
+
+/* The latent attention of Ling 2.5 and 3; a rank of 0: attention with KV heads (Ring-linear 2.0).
+ */
+static gboolean
+read_bailing_latent(FamilyReader *f, LatentTraits *latent)
+{
+  const ConfigReader *r = &f->reader;
+  const json_t *gates = config_get(r, "gated_attention_proj_granularity_type");
+  const char *word = json_string_value(gates);
+
+  *latent = (LatentTraits){.module = "attention", .heads = f->attention.heads, .output = "dense"};
+  if (!config_amount_or(r, "kv_lora_rank", CONFIG_MAX_HIDDEN, 0, &latent->kv_rank))
+    return FALSE;
+  if (latent->kv_rank == 0)
+    return TRUE;
+  if (!config_amount_or(r, "q_lora_rank", CONFIG_MAX_HIDDEN, 0, &latent->query_rank) ||
+      !config_count(r, "qk_rope_head_dim", CONFIG_MAX_HEAD_DIM, &latent->rope_dim) ||
+      !config_count(r, "qk_nope_head_dim", CONFIG_MAX_HEAD_DIM, &latent->nope_dim) ||
+      !config_count(r, "v_head_dim", CONFIG_MAX_HEAD_DIM, &latent->value_dim))
+    return FALSE;
+  f->model->rotary_dim = latent->rope_dim;
+  latent->head_gates = g_strcmp0(word, "head_wise") == 0;
+  latent->gates = g_strcmp0(word, "element_wise") == 0;
+  return latent->head_gates || latent->gates || gates == NULL || json_is_null(gates) ||
+         config_refuse(r, "gated_attention_proj_granularity_type",
+                       "head_wise, element_wise or null");
+}
+
+/* The last layer of each group attends, and those behind the last whole group; the others have a
+ * state. */
+static gboolean
+read_bailing_hybrid(FamilyReader *f)
+{
+  ExpertTraits experts;
+  RecurrentTraits state;
+  LatentTraits latent;
+
+  if (!read_bailing_experts(f, &experts) || !read_bailing_attention(f) ||
+      !read_bailing_state(f, &state) || !read_bailing_latent(f, &latent) ||
+      !config_count(&f->reader, "layer_group_size", CONFIG_MAX_LAYERS, &f->pattern))
+    return FALSE;
+  for (guint32 i = 0; i < f->layers; i++) {
+    layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
+    if ((i + 1) % f->pattern != 0 && i < f->layers / f->pattern * f->pattern)
+      layer_recurrent(&f->maker, &state);
+    else if (latent.kv_rank > 0)
+      layer_latent(&f->maker, &latent);
+    else
+      layer_attention(&f->maker, &f->attention);
+    if (family_is_past_dense(f, i))
+      layer_experts(&f->maker, &experts);
+    else
+      layer_dense(&f->maker, &f->dense);
+    layer_end(&f->maker);
+  }
+  return TRUE;
 }
 
 static gboolean
@@ -254,6 +360,8 @@ const Family families_shared[] = {
     {"ernie4_5_moe", read_ernie_moe, TRUE, NULL},
     {"bailing_moe", read_bailing, FALSE, NULL},
     {"bailing_moe_v2", read_bailing, FALSE, NULL},
+    {"bailing_moe_linear", read_bailing_hybrid, FALSE, NULL},
+    {"bailing_hybrid", read_bailing_hybrid, FALSE, NULL},
     {"afmoe", read_afmoe, FALSE, NULL},
     {"exaone_moe", read_exaone_moe, FALSE, NULL},
     {"dbrx", read_dbrx, FALSE, NULL},

@@ -115,7 +115,10 @@ layer_latent(LayerMaker *maker, const LatentTraits *t)
   add(maker, t->module, "kv_b_proj", kv, t->kv_rank, SPLIT_OUTPUTS);
   if (t->gates)
     add(maker, t->module, "g_proj", (guint64)t->heads * t->value_dim, hidden, SPLIT_OUTPUTS);
-  add(maker, t->module, "o_proj", hidden, (guint64)t->heads * t->value_dim, SPLIT_INPUTS);
+  if (t->head_gates)
+    add(maker, t->module, "g_proj", t->heads, hidden, SPLIT_OUTPUTS);
+  add(maker, t->module, t->output != NULL ? t->output : "o_proj", hidden,
+      (guint64)t->heads * t->value_dim, SPLIT_INPUTS);
   maker->layer.mixer = (Mixer){.kind = t->index_tokens > 0 ? MIXER_SPARSE : MIXER_LATENT,
                                .heads = t->heads,
                                .kv_heads = 1,
@@ -248,15 +251,19 @@ add_delta(LayerMaker *maker, const RecurrentTraits *t)
 }
 
 /* Kimi's delta attention: the decay of each element of a key comes from a product of rank head_dim,
- * the gate from another, or from one of full rank; q, k and v are convolved. */
+ * the gate from another, or either from one of full rank; q, k and v are convolved. */
 static void
 add_kda(LayerMaker *maker, const RecurrentTraits *t)
 {
   guint64 hidden = maker->model->hidden, width = (guint64)t->heads * t->head_dim;
 
   add(maker, t->module, "q_proj", 3 * width, hidden, SPLIT_OUTPUTS)->pieces = 3;
-  add(maker, t->module, "f_a_proj", t->head_dim, hidden, SPLIT_NONE);
-  add(maker, t->module, "f_b_proj", width, t->head_dim, SPLIT_OUTPUTS);
+  if (t->full_decay) {
+    add(maker, t->module, "f_proj", width, hidden, SPLIT_OUTPUTS);
+  } else {
+    add(maker, t->module, "f_a_proj", t->head_dim, hidden, SPLIT_NONE);
+    add(maker, t->module, "f_b_proj", width, t->head_dim, SPLIT_OUTPUTS);
+  }
   add(maker, t->module, "b_proj", t->heads, hidden, SPLIT_OUTPUTS);
   if (t->full_gate) {
     add(maker, t->module, "g_proj", width, hidden, SPLIT_OUTPUTS);
@@ -277,11 +284,11 @@ add_lightning(LayerMaker *maker, const RecurrentTraits *t)
 {
   guint64 hidden = maker->model->hidden, width = (guint64)t->heads * t->head_dim;
 
-  add(maker, t->module, "qkv_proj", 3 * width, hidden, SPLIT_OUTPUTS);
-  add(maker, t->module, "output_gate", width, hidden, SPLIT_OUTPUTS);
-  add(maker, t->module, "out_proj", hidden, width, SPLIT_INPUTS);
+  add(maker, t->module, t->query, 3 * width, hidden, SPLIT_OUTPUTS);
+  add(maker, t->module, t->gate, width, hidden, SPLIT_OUTPUTS);
+  add(maker, t->module, t->output, hidden, width, SPLIT_INPUTS);
   maker->layer.mixer.state_elements = width * t->state;
-  maker->layer.vectors += width;
+  maker->layer.vectors += width + (t->qk_norm ? 2 * (guint64)t->head_dim : 0);
 }
 
 /* A convolution of few tokens between two gates. */

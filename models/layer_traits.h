@@ -41,6 +41,8 @@ typedef struct {
   guint32 nope_dim, rope_dim, value_dim;
   gboolean bias;                  /* on the products down to the ranks, and on o */
   gboolean gates;                 /* a product of the values' width before o */
+  gboolean head_gates;            /* one with an output for each head */
+  const char *output;             /* NULL: "o_proj" */
   guint32 index_tokens;           /* that attention sees; 0: all */
   guint32 index_heads, index_dim; /* of its own indexer; 0: it has none */
 } LatentTraits;
@@ -69,6 +71,9 @@ typedef struct {
   guint32 state_bits;
   gboolean split_products; /* delta: a product for each of qkv, z, b, a */
   gboolean full_gate;      /* kda: the gate is one product, not two of the rank head_dim */
+  gboolean full_decay;     /* kda: so is the decay */
+  gboolean qk_norm;        /* lightning */
+  const char *query, *gate, *output; /* lightning: its products */
 } RecurrentTraits;
 
 typedef struct {

@@ -207,7 +207,8 @@ describes_part(const char *key, const json_t *value)
 static char *
 name_left_out(const ConfigReader *file, gboolean is_within, gboolean sees, gboolean hears)
 {
-  static const char *const flat[] = {"visual", "audio"}; /* the first Qwen's */
+  static const char *const flat[] = {"visual", "audio" /* the first Qwen's */,
+                                     "embd_layer" /* Phi's */};
   const char *key;
   json_t *value;
 

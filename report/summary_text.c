@@ -59,6 +59,8 @@ append_defaults(GString *text, const RunRecord *record)
                                      "max_running_requests",
                                      "chunked_prefill_size",
                                      "mem_fraction_static",
+                                     "swa_full_tokens_ratio",
+                                     "swa_max_total_num_tokens",
                                      "disable_radix_cache",
                                      "disable_overlap_schedule",
                                      "capacity_policy",
@@ -223,7 +225,6 @@ static void
 append_latency(GString *text, const RunRecord *record)
 {
   static const char *const heads[] = {"Latency", "mean", "p50", "p90", "p95", "p99", "max"};
-  const Summary *sum = &record->summary;
   g_autoptr(Table) table = table_new("lrrrrrr");
   guint n;
   const FigureLatency *latencies = figure_latencies(&n);
@@ -233,10 +234,8 @@ append_latency(GString *text, const RunRecord *record)
   for (guint i = 0; i < n; i++) {
     const Quantiles *q = figure_quantiles(&latencies[i], record);
     const double values_s[] = {q->mean, q->p50, q->p90, q->p95, q->p99, q->max};
-    const DurationUnit *unit = format_duration_unit(q->max);
-    /* A queue time of 0 is a value where there were requests; any other 0 means that nothing was
-     * measured. */
-    gboolean measured = q->max > 0 || (q == &sum->queue_s && sum->ttft_s.max > 0);
+    gboolean measured = !isnan(q->max);
+    const DurationUnit *unit = format_duration_unit(measured ? q->max : 0);
     table_take(table, g_strconcat("  ", latencies[i].label, NULL));
     for (guint k = 0; k < G_N_ELEMENTS(values_s); k++)
       table_take(table, measured ? format_duration_in(values_s[k], unit) : g_strdup("-"));

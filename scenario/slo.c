@@ -114,7 +114,9 @@ slo_value(const SloLimit *limit, const Summary *summary)
 gboolean
 slo_holds(const SloLimit *limit, const Summary *summary)
 {
-  return slo_value(limit, summary) < ps_to_s(limit->limit_ps);
+  double value = slo_value(limit, summary);
+
+  return isnan(value) || value < ps_to_s(limit->limit_ps);
 }
 
 char *

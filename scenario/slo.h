@@ -31,9 +31,9 @@ gboolean slo_parse(const char *text, Slo *slo, GError **error);
 /* The limits on a single request. */
 RequestLimits slo_request_limits(const Slo *slo);
 
-/* The run's value of a limit's statistic, in seconds. */
+/* The run's value of a limit's statistic, in seconds; NAN: of nothing. */
 double slo_value(const SloLimit *limit, const Summary *summary);
-/* TRUE if the run holds it. */
+/* TRUE if the run holds it, as one does that has nothing to measure. */
 gboolean slo_holds(const SloLimit *limit, const Summary *summary);
 /* The name of the figure that it limits: "ttft_s.p99". The caller frees it. */
 char *slo_key(const SloLimit *limit);

@@ -191,7 +191,7 @@ duration_histogram_quantiles(const DurationHistogram *histogram, Quantiles *quan
   guint64 ranks[QUANTILE_RANKS];
   double values_ps[QUANTILE_RANKS];
 
-  *quantiles = (Quantiles){0};
+  *quantiles = quantiles_none;
   if (histogram->total == 0)
     return;
   quantiles->mean = (double)histogram->sum_ps / (double)histogram->total / (double)PS_PER_S;

@@ -81,8 +81,8 @@ instance_end_copies(Instance *self, gint64 by_ps)
 /* The same at an empty decision. */
 gboolean instance_end_copies_while_idle(Instance *self);
 
-/* When an idle engine has something to do: at an arrival or the end of a copy; recordings skip to the
- * arrival where there is one. G_MAXINT64: neither is known. */
+/* When an idle engine has something to do: at an arrival or the end of a copy; recordings skip to
+ * the arrival where there is one. G_MAXINT64: neither is known. */
 gint64 instance_idle_until_ps(const Instance *self);
 /* Goes on to then. FALSE if neither is known. */
 gboolean instance_idle(Instance *self);

@@ -165,9 +165,9 @@ next_decision_ps(const Instance *instance)
                          : instance->now_ps;
 }
 
-/* The instance that decides next; NULL: all wait for requests, of which none is known to come. Those
- * that stand idle go on when it is their turn, and not before: until then another may finish a
- * request, and one that waits for its answer comes before the next that is known. */
+/* The instance that decides next; NULL: all wait for requests, of which none is known to come.
+ * Those that stand idle go on when it is their turn, and not before: until then another may finish
+ * a request, and one that waits for its answer comes before the next that is known. */
 static Instance *
 next_instance(const Run *run, Instance *instances)
 {

@@ -32,8 +32,8 @@ typedef struct {
   guint n_observers;
   guint32 unit_copy_steps; /* under the unit executor: steps that a copy takes */
   gboolean stride;         /* let steps be repeated; the results are the same without */
-  /* End the run before a step, as an abort: a signal's flag that is set, or an answer of TRUE. Either
-   * may be NULL. */
+  /* End the run before a step, as an abort: a signal's flag that is set, or an answer of TRUE.
+   * Either may be NULL. */
   const volatile sig_atomic_t *interrupted;
   gboolean (*stop)(gpointer data);
   gpointer stop_data;

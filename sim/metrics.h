@@ -11,7 +11,7 @@
 #include "observer.h"
 
 typedef struct {
-  double mean, p50, p90, p95, p99, max; /* 0 where there was nothing to measure */
+  double mean, p50, p90, p95, p99, max; /* NAN where there was nothing to measure */
 } Quantiles;
 
 typedef struct {

@@ -29,6 +29,8 @@ static const struct {
 
 #define LEVELS (QUANTILE_RANKS / 2)
 
+const Quantiles quantiles_none = {NAN, NAN, NAN, NAN, NAN, NAN};
+
 const char *
 statistic_name(Statistic statistic)
 {
@@ -248,7 +250,7 @@ quantiles_of(const GArray *list, Quantiles *quantiles)
   gint64 least_ps = G_MAXINT64, largest_ps = 0;
   WideSum sum_ps = 0;
 
-  *quantiles = (Quantiles){0};
+  *quantiles = quantiles_none;
   if (list->len == 0)
     return;
   for (guint i = 0; i < list->len; i++) {

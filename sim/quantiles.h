@@ -24,6 +24,9 @@ const char *statistic_label(Statistic statistic);
 double statistic_level(Statistic statistic);
 double quantiles_get(const Quantiles *quantiles, Statistic statistic);
 
+/* Those of nothing: all NAN. */
+extern const Quantiles quantiles_none;
+
 /* The quantiles of a list in seconds. values_ps: of gint64, not negative, in any order. */
 void quantiles_of(const GArray *values_ps, Quantiles *quantiles);
 

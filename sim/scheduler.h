@@ -192,7 +192,8 @@ gboolean scheduler_shed(Scheduler *self, Step *step, const Sequence *sequence, g
 static inline gboolean
 scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks)
 {
-  return self->pool.free_blocks >= blocks || scheduler_shed(self, step, sequence, blocks);
+  return self->pool.free_blocks >= blocks ||
+         (self->kept_blocks > 0 && scheduler_shed(self, step, sequence, blocks));
 }
 /* GPU blocks that a swapped sequence fills when it comes back, those that it kept included. */
 guint32 scheduler_return_blocks(const Scheduler *self, const Sequence *sequence);

@@ -57,6 +57,7 @@ def test_help_of_verbs():
         check_equal(succeed(*verb, "-h").out, result.out, verb)
         check_equal(succeed(*verb, "--format", "nonsense", "--help").out, result.out, verb)
         check("Usage:\n  spillway %s" % " ".join(verb) in result.text, result.text)
+        check(not result.text.endswith("\n\n"), "%s: an empty line at the end" % verb)
         check("Examples:\n  spillway %s" % verb[0] in result.text, result.text)
         check_accepted(verb, [option + ("=nonsense" if has_value else "") for option, has_value in options_of_help(result.text).items()
                               if option != "--help"])

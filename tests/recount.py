@@ -7,7 +7,7 @@ from fractions import Fraction
 from spillway_test import check, check_equal
 
 LEVELS = {"p50": Fraction(50, 100), "p90": Fraction(90, 100), "p95": Fraction(95, 100), "p99": Fraction(99, 100)}
-NONE = dict.fromkeys(["mean", *LEVELS, "max"], 0)
+NONE = dict.fromkeys(["mean", *LEVELS, "max"])
 
 
 def picoseconds(seconds):
@@ -198,7 +198,10 @@ def close(found, expected, what, absolute=2e-12):
 
 def check_distribution(summary, key, values, words):
     for name, value in distribution(values).items():
-        close(summary[key][name], Fraction(value) / 10**12, "%s.%s of %s" % (key, name, words))
+        if value is None:
+            check(summary[key][name] is None, "%s.%s of %s: %r of nothing" % (key, name, words, summary[key][name]))
+        else:
+            close(summary[key][name], Fraction(value) / 10**12, "%s.%s of %s" % (key, name, words))
 
 
 def check_counts(summary, count, words):

@@ -6,6 +6,7 @@
 #include "gen.h"
 
 #include "reader.h"
+#include "shell_word.h"
 #include "sim/units.h"
 
 #include <math.h>
@@ -306,11 +307,9 @@ append_number(GString *command, const char *option, double value)
 static void
 append_text(GString *command, const char *option, const char *text)
 {
-  gboolean is_plain = text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                        "0123456789:=,./_-")] == '\0';
-  g_autofree char *quoted = is_plain ? g_strdup(text) : g_shell_quote(text);
+  g_autofree char *word = shell_word(text);
 
-  g_string_append_printf(command, " --%s %s", option, quoted);
+  g_string_append_printf(command, " --%s %s", option, word);
 }
 
 char *

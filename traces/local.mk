@@ -15,6 +15,7 @@ libspillway_traces_a_SOURCES = \
   %D%/reader.c %D%/reader.h \
   %D%/refusal.c %D%/refusal.h \
   %D%/results.c %D%/results.h \
+  %D%/shell_word.c %D%/shell_word.h \
   %D%/source.c %D%/source.h \
   %D%/stats.c %D%/stats.h \
   %D%/trace.c %D%/trace.h \

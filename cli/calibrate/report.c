@@ -8,7 +8,6 @@
 #include "calib/profile_summary.h"
 #include "cli/profile/profile.h"
 #include "report/text/format.h"
-#include "report/text/table.h"
 
 enum { FAILURES_SHOWN = 8 };
 
@@ -66,31 +65,19 @@ append_head(const CalibrateResult *r, GString *text)
   g_string_append_printf(text, "%s.\n", *comma == '\0' ? "nothing" : "");
 }
 
+static char *
+worst_text(const ProfileCheckResult *result)
+{
+  return profile_shape_text(result->operation, result->worst_shape, result->worst_shape);
+}
+
 static void
 append_errors(const GArray *errors, GString *text)
 {
-  static const char *const titles[] = {"operation", "dtype", "held out", "median",
-                                       "p95",       "worst", "at"};
-  g_autoptr(Table) table = table_new("llrrrrl");
-
   if (errors->len == 0)
     return;
   g_string_append(text, "\nError on shapes held out of the fits, of the measured time:\n\n");
-  for (guint i = 0; i < G_N_ELEMENTS(titles); i++)
-    table_add(table, titles[i]);
-  for (guint i = 0; i < errors->len; i++) {
-    const ProfileCheckResult *e = &g_array_index(errors, ProfileCheckResult, i);
-    const char *name = operations[e->operation].name;
-    table_take(table,
-               *e->variant != '\0' ? g_strdup_printf("%s %s", name, e->variant) : g_strdup(name));
-    table_add(table, e->dtype);
-    table_take(table, format_count(e->n));
-    table_take(table, format_percent(e->median));
-    table_take(table, format_percent(e->p95));
-    table_take(table, format_percent(e->worst));
-    table_take(table, profile_shape_text(e->operation, e->worst_shape, e->worst_shape));
-  }
-  table_append(table, "  ", text);
+  profile_append_errors(errors, worst_text, text);
 }
 
 static void
@@ -152,12 +139,9 @@ errors_json(const GArray *errors)
 
   for (guint i = 0; i < errors->len; i++) {
     const ProfileCheckResult *e = &g_array_index(errors, ProfileCheckResult, i);
-    json_array_append_new(
-        array, json_pack("{s:s, s:o, s:o, s:i, s:f, s:f, s:f, s:o}", "operation",
-                         operations[e->operation].name, "variant", profile_json_text(e->variant),
-                         "dtype", profile_json_text(e->dtype), "n", (int)e->n, "median", e->median,
-                         "p95", e->p95, "worst", e->worst, "worst_shape",
-                         profile_shape_json(e->operation, e->worst_shape)));
+    json_t *object = profile_error_json(e);
+    json_object_set_new(object, "worst_shape", profile_shape_json(e->operation, e->worst_shape));
+    json_array_append_new(array, object);
   }
   return array;
 }

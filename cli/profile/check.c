@@ -5,44 +5,31 @@
 #include "calib/store/sniff.h"
 #include "cli/cli.h"
 #include "report/text/format.h"
-#include "report/text/table.h"
 #include "scenario/resolve.h"
 
 #include <stdio.h>
 
 #define FIT_KIND "held-out"
 
+static char *
+worst_text(const ProfileCheckResult *result)
+{
+  g_autofree char *shape =
+      profile_shape_text(result->operation, result->worst_shape, result->worst_shape);
+  g_autofree char *measured = format_duration(result->worst_measured_ns / 1e9);
+  g_autofree char *predicted = format_duration(result->worst_predicted_ns / 1e9);
+
+  return g_strdup_printf("%s: %s, predicted %s", shape, measured, predicted);
+}
+
 static void
 print_table(const Profile *profile, const GArray *results)
 {
-  static const char *const titles[] = {"operation", "dtype", "held out", "median",
-                                       "p95",       "worst", "at"};
-  g_autoptr(Table) table = table_new("llrrrrl");
   g_autoptr(GString) text = g_string_new(NULL);
 
   g_string_append_printf(text, "%s: error on samples held out, of the measured time\n\n",
                          profile->name);
-  for (guint i = 0; i < G_N_ELEMENTS(titles); i++)
-    table_add(table, titles[i]);
-  for (guint i = 0; i < results->len; i++) {
-    const ProfileCheckResult *result = &g_array_index(results, ProfileCheckResult, i);
-    const char *name = operations[result->operation].name;
-    g_autofree char *shape =
-        profile_shape_text(result->operation, result->worst_shape, result->worst_shape);
-    g_autofree char *measured = format_duration(result->worst_measured_ns / 1e9);
-    g_autofree char *predicted = format_duration(result->worst_predicted_ns / 1e9);
-    gboolean any = result->n > 0;
-    table_take(table, *result->variant != '\0' ? g_strdup_printf("%s %s", name, result->variant)
-                                               : g_strdup(name));
-    table_add(table, result->dtype);
-    table_take(table, format_count(result->n));
-    table_take(table, any ? format_percent(result->median) : g_strdup(""));
-    table_take(table, any ? format_percent(result->p95) : g_strdup(""));
-    table_take(table, any ? format_percent(result->worst) : g_strdup(""));
-    table_take(table, any ? g_strdup_printf("%s: %s, predicted %s", shape, measured, predicted)
-                          : g_strdup("too few samples to hold any out"));
-  }
-  table_append(table, "  ", text);
+  profile_append_errors(results, worst_text, text);
   cli_print(text->str);
 }
 
@@ -53,14 +40,13 @@ results_json(const Profile *profile, const GArray *results)
 
   for (guint i = 0; i < results->len; i++) {
     const ProfileCheckResult *result = &g_array_index(results, ProfileCheckResult, i);
-    json_array_append_new(
-        array,
-        json_pack("{s:s, s:o, s:o, s:i, s:f, s:f, s:f, s:{s:o, s:f, s:f}}", "operation",
-                  operations[result->operation].name, "variant", profile_json_text(result->variant),
-                  "dtype", profile_json_text(result->dtype), "n", (int)result->n, "median",
-                  result->median, "p95", result->p95, "worst", result->worst, "worst_at", "shape",
-                  profile_shape_json(result->operation, result->worst_shape), "measured_ns",
-                  result->worst_measured_ns, "predicted_ns", result->worst_predicted_ns));
+    json_t *object = profile_error_json(result);
+    json_object_set_new(object, "worst_at",
+                        json_pack("{s:o, s:f, s:f}", "shape",
+                                  profile_shape_json(result->operation, result->worst_shape),
+                                  "measured_ns", result->worst_measured_ns, "predicted_ns",
+                                  result->worst_predicted_ns));
+    json_array_append_new(array, object);
   }
   return json_pack("{s:o, s:o}", "name", profile_json_text(profile->name), "operations", array);
 }
@@ -96,7 +82,7 @@ command_profile_check(int argc, char **argv)
       .examples = "Examples:\n"
                   "  spillway profile check a100.db\n"
                   "  spillway profile check a100.db --save\n"
-                  "  spillway profile check a100.db --plot errors.svg\n",
+                  "  spillway profile check a100.db --plot errors.svg",
       .own = entries};
 
   if (!verb_parse(&usage, &argc, &argv, &status))

@@ -3,6 +3,7 @@
 #include "calib/profile_summary.h"
 #include "calib/store/read.h"
 #include "cli/cli.h"
+#include "report/text/format.h"
 #include "report/text/table.h"
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
@@ -107,6 +108,41 @@ profile_print_json(const char *verb, json_t *value)
   if (status != 0 || putchar('\n') == EOF || fflush(stdout) != 0)
     return cli_error(CLI_FAILED, verb, "standard output cannot be written");
   return CLI_DONE;
+}
+
+void
+profile_append_errors(const GArray *results, char *(*worst_text)(const ProfileCheckResult *result),
+                      GString *text)
+{
+  static const char *const titles[] = {"operation", "dtype", "held out", "median",
+                                       "p95",       "worst", "at"};
+  g_autoptr(Table) table = table_new("llrrrrl");
+
+  for (guint i = 0; i < G_N_ELEMENTS(titles); i++)
+    table_add(table, titles[i]);
+  for (guint i = 0; i < results->len; i++) {
+    const ProfileCheckResult *result = &g_array_index(results, ProfileCheckResult, i);
+    const char *name = operations[result->operation].name;
+    gboolean any = result->n > 0;
+    table_take(table, *result->variant != '\0' ? g_strdup_printf("%s %s", name, result->variant)
+                                               : g_strdup(name));
+    table_add(table, result->dtype);
+    table_take(table, format_count(result->n));
+    table_take(table, any ? format_percent(result->median) : g_strdup(""));
+    table_take(table, any ? format_percent(result->p95) : g_strdup(""));
+    table_take(table, any ? format_percent(result->worst) : g_strdup(""));
+    table_take(table, any ? worst_text(result) : g_strdup("too few samples to hold any out"));
+  }
+  table_append(table, "  ", text);
+}
+
+json_t *
+profile_error_json(const ProfileCheckResult *result)
+{
+  return json_pack(
+      "{s:s, s:o, s:o, s:i, s:f, s:f, s:f}", "operation", operations[result->operation].name,
+      "variant", profile_json_text(result->variant), "dtype", profile_json_text(result->dtype), "n",
+      (int)result->n, "median", result->median, "p95", result->p95, "worst", result->worst);
 }
 
 char *

@@ -213,7 +213,7 @@ describe_formats(void)
   g_string_append(text, "\nExamples:\n"
                         "  spillway profile import linear_op.csv attention.csv -o a100.db "
                         "--device a100-80gb\n"
-                        "  spillway profile import a100.csv -o a100.db\n");
+                        "  spillway profile import a100.csv -o a100.db");
   return g_string_free(text, FALSE);
 }
 

@@ -225,7 +225,7 @@ command_profile_plot(int argc, char **argv)
                  "marked. Needs gnuplot.",
       .examples = "Examples:\n"
                   "  spillway profile plot a100.db\n"
-                  "  spillway profile plot a100.db --operation attention -o attention.svg\n",
+                  "  spillway profile plot a100.db --operation attention -o attention.svg",
       .own = entries};
 
   if (!verb_parse(&usage, &argc, &argv, &status))

@@ -42,7 +42,7 @@ command_profile(int argc, char **argv)
           "  spillway profile list\n"
           "  spillway profile import linear_op.csv attention.csv -o a100.db --device a100-80gb\n"
           "  spillway profile show a100.db\n"
-          "  spillway profile check a100.db\n",
+          "  spillway profile check a100.db",
   };
 
   return verb_family_run(&family, argc, argv);
@@ -116,7 +116,7 @@ command_list_profiles(int argc, char **argv)
   const VerbOptions usage = {.name = verb,
                              .summary = "Lists the shipped profiles, which are measured, and the "
                                         "shipped devices, whose costs\na roofline models.",
-                             .examples = "Examples:\n  spillway profile list\n",
+                             .examples = "Examples:\n  spillway profile list",
                              .own = entries};
 
   if (!verb_parse(&usage, &argc, &argv, &status))
@@ -152,7 +152,7 @@ command_export(int argc, char **argv)
       .examples = "Examples:\n"
                   "  spillway profile export a100.db -o a100.csv\n"
                   "  spillway profile export h100.db --kernels sm_80 -o portable.csv\n"
-                  "  spillway profile export a100.db -o -\n",
+                  "  spillway profile export a100.db -o -",
       .own = entries};
 
   if (!verb_parse(&usage, &argc, &argv, &status))

@@ -34,6 +34,13 @@ json_t *profile_json_text(const char *text);
 char *profile_shape_text(OperationKind kind, const gint64 *low, const gint64 *high);
 json_t *profile_shape_json(OperationKind kind, const gint64 *shape);
 
+/* Appends a table of how far predictions were off, a row a result (of ProfileCheckResult); its last
+ * column says where the worst was, in the words of `worst_text`, which the table frees. */
+void profile_append_errors(const GArray *results,
+                           char *(*worst_text)(const ProfileCheckResult *result), GString *text);
+/* The same row as an object, without where the worst was. */
+json_t *profile_error_json(const ProfileCheckResult *result);
+
 /* Appends which operations of a model's step were not measured, and what each is used for. */
 void profile_append_missing(const Profile *profile, GString *text);
 

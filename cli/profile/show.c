@@ -175,7 +175,7 @@ command_profile_show(int argc, char **argv)
       .examples = "Examples:\n"
                   "  spillway profile show a100.db\n"
                   "  spillway profile show h100-sxm\n"
-                  "  spillway profile show a100.csv --format json\n",
+                  "  spillway profile show a100.csv --format json",
       .own = entries};
 
   if (!verb_parse(&usage, &argc, &argv, &status))

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "scenario/workload/workload_source.h"
 #include "study/store/text.h"
+#include "traces/shell_word.h"
 
 gboolean
 sweep_is_ours(const Sweep *s, guint place)
@@ -74,22 +75,6 @@ sweep_count_done(const Sweep *s)
   return count(s, CELL_DONE, FALSE);
 }
 
-/* A word for a shell: in quotes only where it needs them. The caller frees it. */
-static char *
-shell_word(const char *text, gboolean (*is_plain)(const char *))
-{
-  return is_plain(text) ? g_strdup(text) : g_shell_quote(text);
-}
-
-static gboolean
-is_plain_path(const char *text)
-{
-  for (; *text != '\0'; text++)
-    if (!g_ascii_isalnum(*text) && strchr("_-./+:,@", *text) == NULL)
-      return FALSE;
-  return TRUE;
-}
-
 /* Whether the shell leaves the text as it is between double quotes. */
 static gboolean
 is_plain_query(const char *text)
@@ -105,7 +90,7 @@ print_next(const char *path, const char *study)
   g_auto(GStrv) parts = g_strsplit(study, "'", -1);
   g_autofree char *name = g_strjoinv("''", parts);
   g_autofree char *query = g_strdup_printf("SELECT * FROM point_summary WHERE study = '%s'", name);
-  g_autofree char *file = shell_word(path, is_plain_path);
+  g_autofree char *file = shell_word(path);
   g_autofree char *word =
       is_plain_query(query) ? g_strdup_printf("\"%s\"", query) : g_shell_quote(query);
   g_autofree char *text = g_strdup_printf(

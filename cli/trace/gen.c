@@ -93,7 +93,7 @@ command_trace_gen(int argc, char **argv)
           "    --prompt lognormal:mean=1155,median=1020 --output lognormal:mean=211,median=129 -o "
           "t.csv\n"
           "  spillway trace gen --requests 200 --rate 1 --turns 5 --shared-prefix 400 \\\n"
-          "    --prompt uniform:20,200 --output uniform:50,300 -o turns.jsonl\n",
+          "    --prompt uniform:20,200 --output uniform:50,300 -o turns.jsonl",
       .own = entries};
 
   trace_gen_init(&gen);

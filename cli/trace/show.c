@@ -234,7 +234,7 @@ command_trace_show(int argc, char **argv)
                  "A trace is a file, - for standard input, or a shipped trace's name.",
       .examples = "Examples:\n"
                   "  spillway trace show chat-hour\n"
-                  "  spillway trace show --format json a.csv b.jsonl.gz\n",
+                  "  spillway trace show --format json a.csv b.jsonl.gz",
       .own = entries};
 
   if (!verb_parse(&usage, &argc, &argv, &status))

@@ -33,7 +33,7 @@ command_trace(int argc, char **argv)
           "  spillway trace show chat-hour\n"
           "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.csv --limit 1000\n"
           "  spillway trace gen --requests 500 --rate 2 --prompt fixed:1500 --output "
-          "uniform:64,512\n",
+          "uniform:64,512",
   };
 
   return verb_family_run(&family, argc, argv);
@@ -124,7 +124,7 @@ command_convert(int argc, char **argv)
           "  spillway trace convert AzureLLMInferenceTrace_code.csv -o code.csv\n"
           "  spillway trace convert mooncake.jsonl.gz -o - --limit 100 --time-scale 2\n"
           "  spillway trace convert chat-turns -o turns.jsonl.gz\n"
-          "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.bin\n",
+          "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.bin",
       .own = entries};
 
   if (verb_parse(&usage, &argc, &argv, &status)) {

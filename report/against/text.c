@@ -27,10 +27,11 @@ latency_to_json(const LatencyAgainst *latency)
 
   for (Statistic s = STATISTIC_MEAN; s < AGAINST_STATISTICS; s++)
     json_object_set_new(object, statistic_name(s),
-                        json_pack("{s:f, s:f, s:o}", "measured",
-                                  quantiles_get(&latency->measured_s, s), "simulated",
-                                  quantiles_get(&latency->simulated_s, s), "error",
-                                  json_real_or_null(against_error(latency, s))));
+                        json_pack("{s:o, s:o, s:o}", "measured",
+                                  json_real_or_null(quantiles_get(&latency->measured_s, s)),
+                                  "simulated",
+                                  json_real_or_null(quantiles_get(&latency->simulated_s, s)),
+                                  "error", json_real_or_null(against_error(latency, s))));
   return object;
 }
 
@@ -47,8 +48,9 @@ against_to_json(const AgainstFigures *figures)
     const LatencyAgainst *latency = &figures->latencies[i];
     json_object_set_new(object, latencies[i].key, latency_to_json(latency));
     json_object_set_new(per_request, latencies[i].key,
-                        json_pack("{s:f, s:f}", "median_abs_error", latency->error_s.p50,
-                                  "p90_abs_error", latency->error_s.p90));
+                        json_pack("{s:o, s:o}", "median_abs_error",
+                                  json_real_or_null(latency->error_s.p50), "p90_abs_error",
+                                  json_real_or_null(latency->error_s.p90)));
   }
   json_object_set_new(object, "per_request", per_request);
   json_object_set_new(object, "first_request",
@@ -106,7 +108,7 @@ add_latency(Table *table, const char *label, const LatencyAgainst *latency)
 static gboolean
 is_empty(const LatencyAgainst *latency)
 {
-  return latency->measured_s.max == 0 && latency->simulated_s.max == 0;
+  return isnan(latency->measured_s.max);
 }
 
 static void

@@ -2,6 +2,7 @@
 
 #include "trace_name.h"
 #include "traces/lengths.h"
+#include "traces/shell_word.h"
 
 #include <string.h>
 
@@ -16,19 +17,10 @@ find_file(const char *word)
   return g_str_has_prefix(value, LENGTHS_FILE) ? value + strlen(LENGTHS_FILE) : NULL;
 }
 
-static gboolean
-is_plain(const char *word)
-{
-  for (; *word != '\0'; word++)
-    if (!g_ascii_isalnum(*word) && strchr("-+_./:=,%@", *word) == NULL)
-      return FALSE;
-  return TRUE;
-}
-
 static void
 append_word(GString *text, const char *word)
 {
-  g_autofree char *quoted = is_plain(word) && *word != '\0' ? g_strdup(word) : g_shell_quote(word);
+  g_autofree char *quoted = shell_word(word);
 
   g_string_append_printf(text, "%s%s", text->len > strlen(TRACE_GENERATED) ? " " : "", quoted);
 }

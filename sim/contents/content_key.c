@@ -1,12 +1,9 @@
 #include "content_key.h"
 
-#include "sim/mix.h"
-
-/* Makes the keys of the units that the prompt's prefix hashes cover whole. A key chains all hashes
- * up to its last token, so equal keys mean equal content from the prompt's start, whatever the
- * unit. */
-static void
-make_prefix_keys(const Workload *workload, guint32 unit, Sequence *sequence)
+/* A key chains all hashes up to its last token, so equal keys mean equal content from the prompt's
+ * start, whatever the unit. */
+void
+content_key_make_prefix(const Workload *workload, guint32 unit, Sequence *sequence)
 {
   const Request *request = workload_request(workload, sequence->request);
   const guint64 *hashes = (const guint64 *)(gpointer)workload->hashes->data;
@@ -15,26 +12,16 @@ make_prefix_keys(const Workload *workload, guint32 unit, Sequence *sequence)
   guint64 key = 0;
   guint32 hash = 0;
 
+  sequence->has_prefix_keys = TRUE;
   sequence->n_prefix_keys = (guint32)(covered / unit);
+  if (sequence->n_prefix_keys == 0)
+    return;
   sequence->prefix_keys = g_new(guint64, sequence->n_prefix_keys);
   for (guint32 i = 0; i < sequence->n_prefix_keys; i++) {
-    guint64 end = (guint64)(i + 1) * unit;
+    guint64 end = (guint64)(i + 1) * unit, unit_key;
     for (; (guint64)hash * request->hash_block_tokens < end; hash++)
       key = mix64_chain(key, hashes[request->hash_first + hash]);
-    sequence->prefix_keys[i] = MAX(mix64_chain(key, end), 1);
+    unit_key = mix64_chain(key, end);
+    sequence->prefix_keys[i] = MAX(unit_key, 1);
   }
-}
-
-guint64
-content_key(const Workload *workload, guint32 unit, Sequence *sequence, guint32 index)
-{
-  const Request *request = workload_request(workload, sequence->request);
-  guint64 key;
-
-  if (request->hash_count > 0 && sequence->prefix_keys == NULL)
-    make_prefix_keys(workload, unit, sequence);
-  if (index < sequence->n_prefix_keys)
-    return sequence->prefix_keys[index];
-  key = mix64(((guint64)sequence->request << 32 | index) ^ G_GUINT64_CONSTANT(0xd1b54a32d192ed03));
-  return MAX(key, 1);
 }

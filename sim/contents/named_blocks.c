@@ -1,7 +1,5 @@
 #include "named_blocks.h"
 
-#define NO_BLOCK G_MAXUINT32
-
 void
 named_blocks_init(NamedBlocks *blocks, guint32 num_blocks)
 {
@@ -11,7 +9,7 @@ named_blocks_init(NamedBlocks *blocks, guint32 num_blocks)
     blocks->chain_mask = 2 * blocks->chain_mask + 1;
   blocks->chains = g_new(guint32, blocks->chain_mask + 1);
   for (guint64 i = 0; i <= blocks->chain_mask; i++)
-    blocks->chains[i] = NO_BLOCK;
+    blocks->chains[i] = NAMED_BLOCKS_NONE;
   for (guint32 i = 0; i < num_blocks; i++) {
     blocks->of[i].previous = i == 0 ? num_blocks - 1 : i - 1;
     blocks->of[i].next = i == num_blocks - 1 ? 0 : i + 1;
@@ -25,97 +23,12 @@ named_blocks_clear(NamedBlocks *blocks)
   g_clear_pointer(&blocks->of, g_free);
 }
 
-static void
-queue_remove(NamedBlocks *blocks, guint32 id)
-{
-  NamedBlock *block = &blocks->of[id];
-
-  blocks->of[block->previous].next = block->next;
-  blocks->of[block->next].previous = block->previous;
-  blocks->free_blocks--;
-}
-
-static void
-queue_insert_behind(NamedBlocks *blocks, guint32 before, guint32 id)
-{
-  NamedBlock *block = &blocks->of[id];
-
-  block->previous = before;
-  block->next = blocks->of[before].next;
-  blocks->of[block->next].previous = id;
-  blocks->of[before].next = id;
-  blocks->free_blocks++;
-}
-
-static guint32 *
-chain_of(const NamedBlocks *blocks, guint64 key)
-{
-  return &blocks->chains[key & blocks->chain_mask];
-}
-
 gboolean
 named_blocks_find(const NamedBlocks *blocks, guint64 key, guint32 *id)
 {
-  for (*id = *chain_of(blocks, key); *id != NO_BLOCK; *id = blocks->of[*id].chain_next)
+  for (*id = *named_blocks_chain(blocks, key); *id != NAMED_BLOCKS_NONE;
+       *id = blocks->of[*id].chain_next)
     if (blocks->of[*id].key == key)
       return TRUE;
   return FALSE;
-}
-
-void
-named_blocks_register(NamedBlocks *blocks, guint32 id, guint64 key)
-{
-  guint32 *end = chain_of(blocks, key);
-
-  while (*end != NO_BLOCK)
-    end = &blocks->of[*end].chain_next;
-  *end = id;
-  blocks->of[id].key = key;
-  blocks->of[id].chain_next = NO_BLOCK;
-}
-
-void
-named_blocks_erase(NamedBlocks *blocks, guint32 id)
-{
-  NamedBlock *block = &blocks->of[id];
-  guint32 *link = chain_of(blocks, block->key);
-
-  if (block->key == 0)
-    return;
-  blocks->evicted = TRUE;
-  while (*link != id)
-    link = &blocks->of[*link].chain_next;
-  *link = block->chain_next;
-  block->key = 0;
-}
-
-void
-named_blocks_hold(NamedBlocks *blocks, guint32 id)
-{
-  if (blocks->of[id].references++ == 0)
-    queue_remove(blocks, id);
-}
-
-guint32
-named_blocks_take(NamedBlocks *blocks)
-{
-  guint32 id = blocks->of[0].next;
-
-  g_assert(blocks->free_blocks > 0);
-  named_blocks_erase(blocks, id);
-  named_blocks_hold(blocks, id);
-  return id;
-}
-
-void
-named_blocks_give(NamedBlocks *blocks, guint32 id, gboolean two_ended, guint32 *last_first)
-{
-  gboolean first = two_ended && blocks->of[id].key == 0;
-
-  if (--blocks->of[id].references > 0)
-    return;
-  /* 0 is the anchor, before the head. */
-  queue_insert_behind(blocks, first ? *last_first : blocks->of[0].previous, id);
-  if (first)
-    *last_first = id;
 }

@@ -49,7 +49,7 @@ typedef struct {
   guint32 step_tokens;           /* the token budget of a step */
   const DecodeContexts *decodes; /* that run as the decision begins; only where needs_decodes */
   PriceMemo *memo;               /* prices beside them; NULL: nothing is remembered */
-  gint64 decodes_ps;             /* price_decodes_ps(), for many prices in a row; 0: not asked yet */
+  gint64 decodes_ps; /* price_decodes_ps(), for many prices in a row; 0: not asked yet */
   const CopyLoad *copies;
   CostModel *cost; /* NULL where the executor has none */
   const PolicyValues *options;

@@ -3,12 +3,12 @@
  *
  * A token that is computed again costs what it adds to steps that run anyway: little where decodes
  * leave the arithmetic idle, all of its time where they do not. Copies are added to the steps in
- * which they are made; beside the steps they slow them, and hold blocks while they wait for the link
- * and are made: a pool of which a share is of no use lets the device do that share less. What is
- * dropped before what is copied is then computed while that is copied in. Layer by layer copies add
- * what the layers of those steps wait for: the more a front computes in the step that it comes back
- * in, the less; beside the steps what comes back is of use as soon as a step can begin whose layers
- * wait for no part of it.
+ * which they are made. Beside the steps they slow them, and blocks are of no use while they wait
+ * for the link and are copied: the device is taken to do less by the share of the pool that these
+ * are. What is dropped before what is copied is then computed while that is copied in. Layer by
+ * layer copies add what the layers of those steps wait for: the more a front computes in the step
+ * that it comes back in, the less; beside the steps what comes back is of use as soon as a step can
+ * begin whose layers wait for no part of it.
  */
 #pragma once
 
@@ -16,7 +16,6 @@
 
 /* What a step of the decodes alone takes. */
 gint64 price_decodes_ps(const OverflowQuery *query);
-
 
 /* What the plan costs; its copies nothing where they are free. Of what is dropped the prefix cache,
  * if there is one, is trusted to keep the share that it has kept so far; at first, all. */

@@ -24,37 +24,37 @@ scheduler_take_due(Scheduler *self, Sequence *member)
   return TRUE;
 }
 
-/* Takes the blocks of the tick that is `later` ticks after the coming one. */
+/* The members of the list take a block each. */
 static void
-take_due_at(Scheduler *self, guint64 later)
+take_due(Scheduler *self, const DueList *due)
 {
-  const DueList *due = decode_clock_due(&self->clock, later);
-
-  g_assert(due->length <= self->pool.free_blocks);
+  g_assert(due->length <= pool_takeable_blocks(&self->pool));
   if (!self->pool.class->names_blocks) {
     pool_take(&self->pool, due->length);
     return;
   }
   for (Sequence *member = due->head; member != NULL; member = member->due_next)
-    pool_grow(&self->pool, member, member->blocks + 1);
+    pool_take_for(&self->pool, member, 1);
 }
 
-/* Tells the prefix cache of the blocks that are full after that tick: of the members that take the
- * next block at the tick behind it. With asynchronous scheduling the tick's token is not known yet,
- * so it is of those that were full before. */
-static void
-register_full_at(Scheduler *self, guint64 later)
+/* Where blocks have names the prefix cache is told of those that are full after a tick: of the
+ * members that take the next block at the tick behind it. With asynchronous scheduling the tick's
+ * token is not known yet, so it is of those that were full before. */
+static guint64
+full_after(const Scheduler *self)
 {
-  guint64 known = later + (self->config.async_scheduling ? 0 : 1);
-
-  if (!self->pool.class->names_blocks)
-    return;
-  for (Sequence *member = decode_clock_due(&self->clock, known)->head; member != NULL;
-       member = member->due_next)
-    pool_commit(&self->pool, member, decode_clock_tokens(&self->clock, member) + (guint32)known);
+  return self->config.async_scheduling ? 0 : 1;
 }
 
-/* Tells the prefix cache of a former member what register_full_at() told it of members whose blocks
+/* Those of the members in the list, which take a block so many ticks later, are full by then. */
+static void
+register_full(Scheduler *self, const DueList *due, guint64 later)
+{
+  for (Sequence *member = due->head; member != NULL; member = member->due_next)
+    pool_commit(&self->pool, member, decode_clock_tokens(&self->clock, member) + (guint32)later);
+}
+
+/* Tells the prefix cache of a former member what register_full() told it of members whose blocks
  * have ids. */
 static void
 note_registered(Scheduler *self, Sequence *member)
@@ -65,14 +65,17 @@ note_registered(Scheduler *self, Sequence *member)
 void
 scheduler_take_all_due(Scheduler *self)
 {
-  take_due_at(self, 0);
+  take_due(self, decode_clock_due(&self->clock, 0));
   scheduler_note_supplied(self);
 }
 
 void
 scheduler_note_supplied(Scheduler *self)
 {
-  register_full_at(self, 0);
+  guint64 later = full_after(self);
+
+  if (self->pool.class->names_blocks)
+    register_full(self, decode_clock_due(&self->clock, later), later);
   self->clock.supplied = TRUE;
 }
 
@@ -224,6 +227,8 @@ scheduler_join_entries(Scheduler *self, Step *step)
       return;
     next = loose->next;
     decode_clock_join(&self->clock, loose, left);
+    if (window_pool_is_used(&self->pool.window))
+      decode_clock_add_pass(&self->clock, loose, pool_next_pass(&self->pool, loose));
     scheduler_order_member(self, loose);
     self->clock.supplied = TRUE;
     step->ticks = TRUE;
@@ -288,7 +293,8 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
   guint32 batch = self->clock.count, spare;
   guint64 limit, repeat;
 
-  if (batch == 0 || batch != self->running.length || self->pool.free_blocks < reserve_blocks)
+  if (batch == 0 || batch != self->running.length ||
+      pool_takeable_blocks(&self->pool) < reserve_blocks)
     return;
   limit = MIN(decode_clock_ticks_to_end(&self->clock), REPEAT_MAX);
   limit = MIN(limit, decode_clock_ticks_to_kink(&self->clock));
@@ -304,7 +310,7 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
     step->repeat = (guint32)limit;
     return;
   }
-  spare = self->pool.free_blocks - reserve_blocks;
+  spare = pool_takeable_blocks(&self->pool) - reserve_blocks;
   /* Every block_size steps each sequence takes one block. */
   repeat = 1 + (guint64)(spare / batch) * step->period;
   spare %= batch;
@@ -331,6 +337,9 @@ scheduler_leave_clock(Scheduler *self, Sequence *member)
 static void
 supply_repeats(Scheduler *self, const Step *step, guint32 repeats)
 {
+  guint64 later = full_after(self);
+  const DueList *due, *full;
+
   if (self->clock.growth != NULL) {
     self->pool.free_blocks -= (guint32)step_grown_blocks(step, repeats);
     return;
@@ -341,9 +350,13 @@ supply_repeats(Scheduler *self, const Step *step, guint32 repeats)
     pool_take(&self->pool, (guint32)step_grown_blocks(step, repeats));
     return;
   }
+  due = decode_clock_due(&self->clock, 1);
+  full = decode_clock_due(&self->clock, 1 + later);
   for (guint32 i = 1; i < repeats; i++) {
-    take_due_at(self, i);
-    register_full_at(self, i);
+    take_due(self, due);
+    register_full(self, full, i + later);
+    due = decode_clock_due_after(&self->clock, due);
+    full = decode_clock_due_after(&self->clock, full);
   }
 }
 

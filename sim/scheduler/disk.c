@@ -19,8 +19,10 @@
 static gboolean
 make_host_room(Scheduler *self, const Sequence *victim, guint32 blocks)
 {
-  for (Sequence *s = self->running.head;
-       s != NULL && self->swap_copies != NULL && self->pool.host_free_blocks < blocks; s = s->next)
+  if (self->config.swap_ahead_blocks == 0)
+    return blocks <= self->pool.host_free_blocks;
+  for (Sequence *s = self->running.head; s != NULL && self->pool.host_free_blocks < blocks;
+       s = s->next)
     if (s != victim && s->ahead_pending == 0)
       scheduler_forget_ahead(self, s);
   return blocks <= self->pool.host_free_blocks;

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "report/summary.h"
+#include "report/text/json_values.h"
 #include "scenario/run/execute.h"
 #include "sim/units.h"
 
@@ -137,8 +138,8 @@ judge(Search *s, double load, const Slo *slo, const RunRecord *record, gboolean 
   *holds = !stopped && summary->end == RUN_DONE && summary->finished == summary->requests;
   g_clear_pointer(&s->key, g_free);
   for (guint i = 0; i < slo->n; i++) {
-    json_array_append_new(values,
-                          stopped ? json_null() : json_real(slo_value(&slo->limits[i], summary)));
+    json_array_append_new(values, stopped ? json_null()
+                                          : json_real_or_null(slo_value(&slo->limits[i], summary)));
     if (stopped || slo_holds(&slo->limits[i], summary))
       continue;
     *holds = FALSE;

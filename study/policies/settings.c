@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "traces/shell_word.h"
+
 #define HOST_GIB "64" /* room on the host, beyond what any of the points asks for */
 
 double
@@ -181,11 +183,11 @@ policy_map_command(const PolicyMap *map, const MapPoint *point, guint seed, cons
 
   for (guint i = 0; i < options->len; i += 2) {
     const char *name = options->pdata[i], *value = options->pdata[i + 1];
-    g_autofree char *quoted = strpbrk(value, " ,:") != NULL ? g_shell_quote(value) : NULL;
+    g_autofree char *word = shell_word(value);
     if (g_str_equal(value, "false"))
       g_string_append_printf(text, " --no-%s", name);
     else
-      g_string_append_printf(text, " --%s %s", name, quoted != NULL ? quoted : value);
+      g_string_append_printf(text, " --%s %s", name, word);
   }
   return g_string_free(text, FALSE);
 }

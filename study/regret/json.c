@@ -14,7 +14,7 @@ figures_to_json(const Regret *regret, const PlayFigures *figures)
   json_object_set_new(object, "mean_latency_s", json_real_or_null(figures->mean_latency_s));
   json_object_set_new(object, "regret", json_real_or_null(regret_of(regret, figures)));
   json_object_set_new(object, "preemptions", json_integer((json_int_t)figures->preemptions));
-  json_object_set_new(object, "ttft_p99_s", json_real(figures->ttft_p99_s));
+  json_object_set_new(object, "ttft_p99_s", json_real_or_null(figures->ttft_p99_s));
   json_object_set_new(object, "requests_per_s", json_real(figures->requests_per_s));
   json_object_set_new(object, "output_tokens_per_s", json_real(figures->output_tokens_per_s));
   json_object_set_new(object, "end", json_string(run_end_name(figures->end)));
@@ -157,7 +157,8 @@ regret_csv(const Regret *regret)
     }
     g_string_append_printf(text, ",%" G_GUINT64_FORMAT, f->preemptions);
     for (guint v = 0; v < G_N_ELEMENTS(values); v++)
-      g_string_append_printf(text, ",%s", format_real(values[v], buffer));
+      g_string_append_printf(text, ",%s",
+                             isfinite(values[v]) ? format_real(values[v], buffer) : "");
     g_string_append_c(text, '\n');
   }
   return g_string_free(text, FALSE);

@@ -170,13 +170,14 @@ kept_plays_find(KeptPlays *kept, Play *play)
     return FALSE;
   sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
   if (sqlite3_step(row) == SQLITE_ROW && find_choices(kept, key, play)) {
+    const double ttft_p99_s = sqlite3_column_double(row, TTFT_P99 - 1);
     const gboolean has_latency = sqlite3_column_type(row, MEAN_LATENCY - 1) != SQLITE_NULL;
     play->figures = (PlayFigures){
         .end = has_latency ? RUN_DONE : RUN_ABORT,
         .finished = (guint64)sqlite3_column_int64(row, FINISHED - 1),
         .preemptions = (guint64)sqlite3_column_int64(row, PREEMPTIONS - 1),
         .mean_latency_s = has_latency ? sqlite3_column_double(row, MEAN_LATENCY - 1) : INFINITY,
-        .ttft_p99_s = sqlite3_column_double(row, TTFT_P99 - 1),
+        .ttft_p99_s = ttft_p99_s > 0 ? ttft_p99_s : INFINITY,
         .requests_per_s = sqlite3_column_double(row, REQUESTS - 1),
         .output_tokens_per_s = sqlite3_column_double(row, OUTPUT_TOKENS - 1),
     };
@@ -220,7 +221,7 @@ add_one(KeptPlays *kept, const Play *play)
     sqlite3_bind_double(row, MEAN_LATENCY, f->mean_latency_s);
   else
     sqlite3_bind_null(row, MEAN_LATENCY);
-  sqlite3_bind_double(row, TTFT_P99, f->ttft_p99_s);
+  sqlite3_bind_double(row, TTFT_P99, isfinite(f->ttft_p99_s) ? f->ttft_p99_s : 0);
   sqlite3_bind_double(row, REQUESTS, f->requests_per_s);
   sqlite3_bind_double(row, OUTPUT_TOKENS, f->output_tokens_per_s);
   worked = sqlite3_step(row) == SQLITE_DONE || results_fail(kept->results, &kept->error);

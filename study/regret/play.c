@@ -37,6 +37,13 @@ note_evictions(Observer *self, const StepReport *report)
   }
 }
 
+/* A latency that nobody has is worse than any. */
+static double
+or_infinity(double seconds)
+{
+  return isnan(seconds) ? INFINITY : seconds;
+}
+
 static void
 take_figures(Metrics *metrics, gboolean worked, PlayFigures *figures)
 {
@@ -47,8 +54,9 @@ take_figures(Metrics *metrics, gboolean worked, PlayFigures *figures)
       .end = summary.end,
       .finished = summary.finished,
       .preemptions = summary.preemptions,
-      .mean_latency_s = worked && summary.end == RUN_DONE ? summary.e2e_s.mean : INFINITY,
-      .ttft_p99_s = summary.ttft_s.p99,
+      .mean_latency_s =
+          worked && summary.end == RUN_DONE ? or_infinity(summary.e2e_s.mean) : INFINITY,
+      .ttft_p99_s = or_infinity(summary.ttft_s.p99),
       .requests_per_s = summary.requests_per_s,
       .output_tokens_per_s = summary.output_tokens_per_s,
   };

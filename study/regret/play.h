@@ -12,8 +12,8 @@
 typedef struct {
   RunEnd end;
   guint64 finished, preemptions;
-  double mean_latency_s; /* of those that finished; INFINITY where the run did not end well */
-  double ttft_p99_s;
+  double mean_latency_s; /* of those that finished; INFINITY: nobody did, or it did not end well */
+  double ttft_p99_s;     /* INFINITY where nobody had a token */
   double requests_per_s, output_tokens_per_s;
 } PlayFigures;
 

@@ -25,7 +25,8 @@ append_row(Table *table, const Regret *regret, const char *overflow, const char 
     table_add(table, run_end_name(figures->end));
     table_add(table, "");
   }
-  table_take(table, format_duration(figures->ttft_p99_s));
+  table_take(table,
+             isfinite(figures->ttft_p99_s) ? format_duration(figures->ttft_p99_s) : g_strdup("-"));
   table_take(table, format_number(figures->requests_per_s));
   table_take(table, format_number(figures->output_tokens_per_s));
   table_take(table, format_count(figures->preemptions));

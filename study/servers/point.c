@@ -5,6 +5,7 @@
 
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
+#include "traces/shell_word.h"
 
 ServerPoint *
 server_point_new(const char *id)
@@ -35,6 +36,7 @@ server_point_free(gpointer data)
   g_free(point->precision);
   g_ptr_array_unref(point->options);
   g_free(point->refused);
+  g_free(point->doubt);
   g_free(point);
 }
 
@@ -87,6 +89,22 @@ is_switch(const char *value)
   return *value == '\0';
 }
 
+static void
+name_by(char **name, const char *given)
+{
+  if (**name != '\0' || given == NULL)
+    return;
+  g_free(*name);
+  *name = g_strdup(given);
+}
+
+void
+server_point_name(ServerPoint *point, const Settings *given)
+{
+  name_by(&point->card, given->device);
+  name_by(&point->model, given->model);
+}
+
 Settings *
 server_point_settings(const ServerPoint *point, const Settings *given, GError **error)
 {
@@ -107,17 +125,13 @@ server_point_settings(const ServerPoint *point, const Settings *given, GError **
 static void
 append_option(GString *command, const char *option, const char *value)
 {
-  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,/_-";
+  g_autofree char *word = NULL;
 
   g_string_append_printf(command, " --%s", option);
   if (is_switch(value))
     return;
-  if (value[strspn(value, plain)] == '\0') {
-    g_string_append_printf(command, " %s", value);
-  } else {
-    g_autofree char *quoted = g_shell_quote(value);
-    g_string_append_printf(command, " %s", quoted);
-  }
+  word = shell_word(value);
+  g_string_append_printf(command, " %s", word);
 }
 
 char *

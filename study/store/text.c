@@ -57,6 +57,7 @@ typedef struct {
   guint point;
   char *cell;
   guint runs;
+  gboolean served;     /* some requests finished; otherwise it is never the best */
   Estimate *estimates; /* in the order of the columns that were asked for */
 } Point;
 
@@ -79,7 +80,7 @@ real_or_nan(sqlite3_stmt *statement, int column)
 static GArray *
 read_points(Results *results, const StudyTable *study, const GPtrArray *columns, GError **error)
 {
-  g_autoptr(GString) sql = g_string_new("SELECT point, cell, runs");
+  g_autoptr(GString) sql = g_string_new("SELECT point, cell, runs, finished > 0");
   g_autoptr(GArray) points = g_array_new(FALSE, TRUE, sizeof(Point));
   sqlite3_stmt *statement;
   int result;
@@ -98,10 +99,11 @@ read_points(Results *results, const StudyTable *study, const GPtrArray *columns,
   while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
     Point point = {(guint)sqlite3_column_int(statement, 0),
                    g_strdup((const char *)sqlite3_column_text(statement, 1)),
-                   (guint)sqlite3_column_int(statement, 2), g_new(Estimate, columns->len)};
+                   (guint)sqlite3_column_int(statement, 2), sqlite3_column_int(statement, 3) != 0,
+                   g_new(Estimate, columns->len)};
     for (guint i = 0; i < columns->len; i++)
-      point.estimates[i] = (Estimate){real_or_nan(statement, 3 + 2 * (int)i),
-                                      real_or_nan(statement, 4 + 2 * (int)i)};
+      point.estimates[i] = (Estimate){real_or_nan(statement, 4 + 2 * (int)i),
+                                      real_or_nan(statement, 5 + 2 * (int)i)};
     g_array_append_val(points, point);
   }
   if (result != SQLITE_DONE)
@@ -122,7 +124,7 @@ point_values(const StudyTable *study, guint point)
   g_assert_not_reached();
 }
 
-/* The best of a column; NAN where all points are as good, or there is but one. */
+/* The best of a column; NAN where all points are as good, or fewer than two count. */
 static double
 best_of(const GArray *points, guint column, FigureBetter better)
 {
@@ -130,8 +132,9 @@ best_of(const GArray *points, guint column, FigureBetter better)
   gboolean differ = FALSE;
 
   for (guint i = 0; i < points->len; i++) {
-    double mean = g_array_index(points, Point, i).estimates[column].mean;
-    if (isnan(mean))
+    const Point *point = &g_array_index(points, Point, i);
+    double mean = point->estimates[column].mean;
+    if (isnan(mean) || !point->served)
       continue;
     differ = differ || (!isnan(best) && !figure_ties(mean, best));
     if (isnan(best) || (mean < best) == (better == BETTER_LOW))
@@ -204,7 +207,7 @@ add_point(Table *table, const StudyTable *study, const GArray *shown, const GArr
     const DurationUnit *unit = unit_of(points, i);
     double mean = point->estimates[i].mean, best = best_of(points, i, better_of(column));
     table_take(table, format_mean(column, mean, unit));
-    table_add(table, !isnan(best) && !isnan(mean) && figure_ties(mean, best) ? "*" : " ");
+    table_add(table, point->served && !isnan(mean) && figure_ties(mean, best) ? "*" : " ");
     table_take(table, format_half(column, point->estimates[i].half, unit));
   }
 }

@@ -134,8 +134,10 @@ append_csv(GString *text, const char *key, double computed, double simulated, do
   double error = validation_error(computed, simulated);
   char a[FORMAT_SECONDS_MAX], b[FORMAT_SECONDS_MAX], c[FORMAT_SECONDS_MAX], d[FORMAT_SECONDS_MAX];
 
-  g_string_append_printf(text, "%s,%s,%s,%s,%s,%s\n", key, format_real(computed, a),
-                         format_real(simulated, b), isfinite(error) ? format_real(error, c) : "",
+  g_string_append_printf(text, "%s,%s,%s,%s,%s,%s\n", key,
+                         isnan(computed) ? "" : format_real(computed, a),
+                         isnan(simulated) ? "" : format_real(simulated, b),
+                         isfinite(error) ? format_real(error, c) : "",
                          target > 0 ? format_real(target, d) : "", met);
 }
 

@@ -14,6 +14,13 @@ percent_text(double error)
   return isfinite(error) ? g_strdup_printf("%+.2f %%", 100 * error) : g_strdup("-");
 }
 
+/* A time in seconds; "-" where there is none. */
+static char *
+time_text(double seconds)
+{
+  return isnan(seconds) ? g_strdup("-") : format_duration(seconds);
+}
+
 static char *
 value_text(const Figure *figure, const RunRecord *record)
 {
@@ -21,7 +28,7 @@ value_text(const Figure *figure, const RunRecord *record)
 
   if (figure_is_count(figure))
     return format_count(figure_count(figure, record));
-  return figure_is_duration(figure) ? format_duration(value) : format_number(value);
+  return figure_is_duration(figure) ? time_text(value) : format_number(value);
 }
 
 static void
@@ -139,8 +146,8 @@ append_targets(const Validation *v, GString *text)
     table_add(table, head[i]);
   for (guint i = 0; i < VALIDATION_TARGETS; i++) {
     table_add(table, targets[i].label);
-    table_take(table, format_duration(targets[i].computed_s));
-    table_take(table, format_duration(targets[i].simulated_s));
+    table_take(table, time_text(targets[i].computed_s));
+    table_take(table, time_text(targets[i].simulated_s));
     table_take(table, percent_text(targets[i].error));
     table_take(table, g_strdup_printf("%.0f %%", 100 * targets[i].target));
     table_add(table, targets[i].met ? "yes" : "no");

@@ -19,6 +19,7 @@ EXTRA_DIST += \
   %D%/families/deepseek-v3.json \
   %D%/families/deepseek-v4-flash.json \
   %D%/families/deepseek-v4-pro.json \
+  %D%/families/dots-ocr.json \
   %D%/families/dots.llm1.json \
   %D%/families/ernie-4.5-0.3b.json \
   %D%/families/ernie-4.5-21b-a3b.json \
@@ -64,8 +65,12 @@ EXTRA_DIST += \
   %D%/families/kimi-k2.json \
   %D%/families/kimi-k3.json \
   %D%/families/kimi-linear-48b-a3b.json \
+  %D%/families/laguna-s-2.1.json \
+  %D%/families/laguna-xs-2.1.json \
   %D%/families/lfm2-1.2b.json \
   %D%/families/lfm2-8b-a1b.json \
+  %D%/families/ling-2.6-flash.json \
+  %D%/families/ling-3.0-tiny.json \
   %D%/families/ling-lite.json \
   %D%/families/ling-mini-2.0.json \
   %D%/families/llama-4-maverick.json \
@@ -75,6 +80,8 @@ EXTRA_DIST += \
   %D%/families/mimo-7b.json \
   %D%/families/mimo-v2-flash.json \
   %D%/families/minicpm-2b.json \
+  %D%/families/minicpm-o-2.6.json \
+  %D%/families/minicpm-v-4.5.json \
   %D%/families/minimax-m1.json \
   %D%/families/minimax-m2.json \
   %D%/families/minimax-m3.json \
@@ -94,7 +101,9 @@ EXTRA_DIST += \
   %D%/families/paligemma-3b.json \
   %D%/families/phi-2.json \
   %D%/families/phi-3.5-moe.json \
+  %D%/families/phi-3.5-vision.json \
   %D%/families/phi-4-mini.json \
+  %D%/families/phi-4-multimodal.json \
   %D%/families/pixtral-12b.json \
   %D%/families/pythia-6.9b.json \
   %D%/families/qwen-7b.json \
@@ -112,6 +121,7 @@ EXTRA_DIST += \
   %D%/families/qwen3.5-27b.json \
   %D%/families/qwen3.5-35b-a3b.json \
   %D%/families/qwen3.5-397b.json \
+  %D%/families/ring-mini-linear-2.0.json \
   %D%/families/seed-oss-36b.json \
   %D%/families/smollm3-3b.json \
   %D%/families/solar-open-100b.json \

@@ -60,20 +60,42 @@ def test_shared_layers():
     check_refused(["model", "show", "x.json"], ["intermediate_size", "each layer"])
 
 
+def test_heads_by_layer():
+    """Laguna: heads of each layer, gates of heads or of elements; MiniCPM-V: the decoder's kind by the file's version."""
+    config = example("laguna-xs-2.1")
+    plain = show(**config)["parameters"]
+    check_equal(show(**dict(config, gating="per-element"))["parameters"] - plain, 2048 * 127 * (10 * 48 + 30 * 64))
+    check_equal(plain - show(**dict(config, gating=False))["parameters"], 2048 * (10 * 48 + 30 * 64))
+    check_equal(show(**dict(config, num_attention_heads_per_layer=None))["parameters"], plain - 30 * 16 * (2 * 2048 * 128 + 2048))
+    check_equal(show(**dict(config, mlp_layer_types=None))["parameters"], plain)
+    other = example("minicpm-v-4.5")
+    check_equal(show(**other)["parameters"] - show(**dict(other, version=4.0))["parameters"], 36 * 2 * 128)
+    for changes, expected in ((dict(config, num_attention_heads_per_layer=[48] * 39), "num_attention_heads_per_layer"),
+                              (dict(config, gating="per-layer"), "gating"), (dict(other, version=9.5), "version")):
+        write("x.json", json.dumps(changes))
+        check_refused(["model", "show", "x.json"], [expected])
+    check("its \"embd_layer\" describes" in succeed("model", "show", source("tests", "models", "families", "phi-4-multimodal.json")).text, "")
+
+
 def test_states():
     """States of lightning attention and of short convolutions by hand; a scan beside attention is a layer of its own."""
     check_equal(show(**example("minimax-m1"))["state_bytes_per_sequence"], 70 * 64 * 128 * 128 * 2)
     check_equal(show(**example("lfm2-8b-a1b"))["state_bytes_per_sequence"], 18 * 2048 * 2 * 2)
+    check_equal(show(**example("ling-2.6-flash"))["state_bytes_per_sequence"], 28 * 32 * 128 * 128 * 2)
+    check_equal(show(**example("ling-3.0-tiny"))["state_bytes_per_sequence"], 18 * (16 * 128 * 128 * 4 + 3 * 2048 * 3 * 2))
+    check_equal(show(**example("ring-mini-linear-2.0"))["state_bytes_per_sequence"], 16 * 16 * 128 * 128 * 2)
     found = show(**example("falcon-h1-34b"))
     check_equal(found["layers"], 2 * 72)
     check_equal(found["state_bytes_per_sequence"], 72 * 2 * (32 * 128 * 256 + 3 * (4096 + 2 * 2 * 256)))
     for name, changes, expected in (("minimax-m1", dict(attn_type_list=[1]), "attn_type_list"),
                                     ("lfm2-8b-a1b", dict(layer_types=["conv"] * 23 + ["mamba"]), "layer_types"),
                                     ("falcon-h1-34b", dict(mamba_d_ssm=4095), "mamba_d_ssm"),
+                                    ("ling-3.0-tiny", dict(gated_attention_proj_granularity_type="per_layer"), "head_wise"),
+                                    ("ling-2.6-flash", dict(layer_group_size=None), "layer_group_size"),
                                     ("bamba-9b", dict(attn_layer_indices=[]), "attn_layer_indices")):
         write("x.json", json.dumps(dict(example(name), **changes)))
         check_refused(["model", "show", "x.json"], [expected])
-    for name in ("minimax-m1", "lfm2-8b-a1b", "falcon-h1-34b", "longcat-flash", "gemma-3n-e2b", "k-exaone-236b"):
+    for name in ("minimax-m1", "lfm2-8b-a1b", "falcon-h1-34b", "longcat-flash", "gemma-3n-e2b", "k-exaone-236b", "ling-3.0-tiny"):
         tp = "8" if name in ("minimax-m1", "longcat-flash", "k-exaone-236b") else "1"
         succeed("run", "--model", source("tests", "models", "families", name + ".json"), "--device", "b200",
                 "--tensor-parallel-size", tp, "--num-gpu-blocks", "4000", "--trace", "demo", "--limit", "5")

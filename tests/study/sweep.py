@@ -83,6 +83,33 @@ def test_intervals():
     check_close(half, 12.7062 * abs(a - b) / 2, "interval", 1e-5)  # t(0.975, 1) s / sqrt(2)
 
 
+def test_nobody_served():
+    """A pool that no request fits has no latencies, which are null and not 0, and is the best in no column"""
+    write("[study]\nname = a\n[run]\nmodel = llama-2-7b\ndevice = a100-40gb\ntrace = study-burst\n[grid]\nnum-gpu-blocks = 10,700\n")
+    words = ["sweep", "small.ini", "-o", "a.db"]
+    lines = succeed(*words).text.splitlines()
+    check_equal([line.count("*") > 0 for line in lines[1:3]], [False, False], lines)
+    points = succeed(*words, "--format", "json").json["points"]
+    for key in ("ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"):
+        check_equal(set(points[0]["mean"][key].values()), {None}, key)
+        check(points[1]["mean"][key]["p99"] > 0, key)
+    check_equal(rows("a.db", "SELECT ttft_s_p99, finished FROM run_summary WHERE num_gpu_blocks = 10"), [(None, 0)])
+
+
+def test_lengths_of_a_file():
+    """A generated trace's lengths are drawn from a file of the study's folder; its contents decide what is run again, its name does not"""
+    study = "[study]\nname = a\n[run]\nmodel = llama-2-7b\ndevice = a100-40gb\ntrace = gen:--requests 5 --rate 2 --prompt %s --output fixed:8\n[grid]\nblock-size = 16,32\n"
+    lengths = "arrival_s,prompt_tokens,output_tokens\n0,%d,5\n1,90,5\n"
+    notes = []
+    for folder, name, word, tokens in (("a b", "l.csv", "empirical:l.csv", 40), ("c", "an other.csv", "'empirical:an other.csv'", 40),
+                                       ("c", "an other.csv", "'empirical:an other.csv'", 41)):
+        os.makedirs(folder, exist_ok=True)
+        write(study % word, os.path.join(folder, "s.ini"))
+        write(lengths % tokens, os.path.join(folder, name))
+        notes.append(succeed("sweep", os.path.join(folder, "s.ini"), "-o", "a.db").err)
+    check_equal([re.search(r"(\d+) cells run now", note)[1] for note in notes], ["2", "0", "2"])
+
+
 def test_killed():
     """Killed with kill -9 again and again, it ends with what an undisturbed sweep has"""
     write(STUDY.replace("seeds = 1,2", "seeds = 1,2,3,4,5,6").replace("--requests 60", "--requests 4000"))

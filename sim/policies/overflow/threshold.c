@@ -10,7 +10,7 @@ static OverflowPlan
 plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
 {
   return query->victim.blocks >= query->options->of[FROM_BLOCKS] ? overflow_plan_swap()
-                                                                  : overflow_plan_recompute(query);
+                                                                 : overflow_plan_recompute(query);
 }
 
 static PriceSize

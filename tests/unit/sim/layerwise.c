@@ -65,8 +65,8 @@ test_follows(void)
   }
 }
 
-/* Never longer than copying before the step, never shorter than what cannot be beside anything; more
- * to copy never takes less. */
+/* Never longer than copying before the step, never shorter than what cannot be beside anything;
+ * more to copy never takes less. */
 static void
 test_bounds(void)
 {

@@ -304,7 +304,7 @@ test_quantiles(void)
   Quantiles q;
 
   quantiles_of(values_ps, &q);
-  g_assert_true(q.mean == 0 && q.p99 == 0 && q.max == 0);
+  g_assert_true(isnan(q.mean) && isnan(q.p99) && isnan(q.max));
   for (guint i = 0; i < G_N_ELEMENTS(seconds); i++) {
     gint64 value_ps = seconds[i] * PS_PER_S;
     g_array_append_val(values_ps, value_ps);
