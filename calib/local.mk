@@ -39,6 +39,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/step_residual.c %D%/cost/step_residual.h \
   %D%/cost/what_if.c %D%/cost/what_if.h \
   %D%/devices/device.c %D%/devices/device.h \
+  %D%/devices/doubts.c %D%/devices/doubts.h \
   %D%/devices/figure_file.c %D%/devices/figure_file.h \
   %D%/devices/host.c %D%/devices/host.h \
   %D%/devices/disk_figures.c %D%/devices/disk_figures.h \

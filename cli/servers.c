@@ -129,6 +129,8 @@ read_files(Servers *s, char **paths, GError **error)
     if (!check_page(s, "POINTS", paths[i], error) ||
         !server_points_read(paths[i], s->model_dir, s->points, error))
       return FALSE;
+  for (guint i = 0; i < s->points->len; i++)
+    server_point_name(g_ptr_array_index(s->points, i), s->settings);
   return check_models(s, error) &&
          (s->output == NULL || output_file_check_page(s->output, "-o", error)) &&
          use_profiles(s, error);

@@ -9,6 +9,15 @@
 #include "resolve.h"
 #include "sim/pipeline.h"
 
+void
+resolver_note_doubts(const Resolver *r)
+{
+  g_auto(GStrv) doubts = resolve_device_doubts(r->settings->device, r->scenario->device);
+
+  for (char **text = doubts; *text != NULL; text++)
+    resolver_note(r, "--device: %s: %s", r->settings->device, *text);
+}
+
 static FrontEnd
 front_end_of(const HostCost *host, double factor)
 {

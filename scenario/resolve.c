@@ -2,6 +2,7 @@
  * device does not hide it; a path is what has a slash, or the file's suffix. */
 #include "resolve.h"
 
+#include "calib/devices/doubts.h"
 #include "calib/profile_kernels.h"
 #include "calib/store/file.h"
 #include "calib/store/read.h"
@@ -226,6 +227,16 @@ resolve_device(const char *text, GError **error)
   }
   name = name_from_path(text);
   return device_read(text, name, error);
+}
+
+char **
+resolve_device_doubts(const char *text, const Device *device)
+{
+  g_autofree char *shipped = shipped_file("devices", text, ".ini");
+
+  if (shipped != NULL || !looks_like_path(text, ".ini"))
+    return g_new0(char *, 1);
+  return device_doubts(device);
 }
 
 /* TRUE if some of the profile's tables were measured on the machine. */

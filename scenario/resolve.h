@@ -28,6 +28,9 @@ char *resolve_model_file(const char *text);
 
 /* A shipped device's name, or the path of a device file (.ini). The caller frees the device. */
 Device *resolve_device(const char *text, GError **error);
+/* What is doubtful in its figures (device_doubts), if `text` is a file that does not ship; else
+ * none. NULL-terminated; the caller frees with g_strfreev(). */
+char **resolve_device_doubts(const char *text, const Device *device);
 
 /* --host: a shipped host's name, or the path of a host's file (.ini). NULL: the first of the
  * shipped host on which the profile was measured, the host in the device's file, and HOST_UNKNOWN.

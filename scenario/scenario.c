@@ -211,12 +211,16 @@ resolve_decoder(Resolver *r, GError **error)
 static gboolean
 read_costs(Resolver *r, GError **error)
 {
+  const Settings *settings = r->settings;
   Scenario *s = r->scenario;
 
-  if (r->shelf == NULL)
-    return resolve_costs(r->settings->device, r->settings->kernels, &s->device, &s->profile, error);
-  return shelf_costs(r->shelf, r->settings->device, &s->device, &s->profile, &s->profile_digest,
-                     error);
+  if (r->shelf == NULL
+          ? !resolve_costs(settings->device, settings->kernels, &s->device, &s->profile, error)
+          : !shelf_costs(r->shelf, settings->device, &s->device, &s->profile, &s->profile_digest,
+                         error))
+    return FALSE;
+  resolver_note_doubts(r);
+  return TRUE;
 }
 
 static gboolean
@@ -340,7 +344,7 @@ resolve(Resolver *r, GError **error)
   resolver_limits(r);
   if (!resolver_check_limits(r, error) || !resolver_kv_groups(r, error))
     return NULL;
-  if (!resolver_sglang(r, error))
+  if (!resolver_sglang(r, error) || !resolver_sglang_windows(r, error))
     return NULL;
   scenario->block_bytes = r->pool_bytes_per_block;
   /* The machine has one disk. */

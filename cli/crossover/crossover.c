@@ -198,6 +198,8 @@ set_costs(const Options *options, CrossoverStudy *study, GError **error)
 static gboolean
 study_resolve(const Options *options, CrossoverStudy *study, GError **error)
 {
+  g_auto(GStrv) doubts = NULL;
+
   if (options->model == NULL)
     return refuse_missing(error, "--model", "a name from 'spillway list models', or a config.json");
   if (options->device == NULL)
@@ -213,6 +215,9 @@ study_resolve(const Options *options, CrossoverStudy *study, GError **error)
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
+  doubts = resolve_device_doubts(options->device, study->device);
+  for (char **text = doubts; *text != NULL; text++)
+    cli_note("crossover", "--device: %s: %s", options->device, *text);
   return set_tokens(options, study, error) && set_config(options, study, error) &&
          set_costs(options, study, error);
 }

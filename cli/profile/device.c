@@ -71,11 +71,14 @@ profile_show_device(const char *verb, const char *text, OutputFormat format)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(Device) device = resolve_device(text, &error);
-  g_auto(GStrv) lines = NULL;
+  g_auto(GStrv) lines = NULL, doubts = NULL;
 
   if (device == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   lines = device_sources(device);
+  doubts = resolve_device_doubts(text, device);
+  for (char **doubtful = doubts; *doubtful != NULL; doubtful++)
+    cli_note(verb, "%s: %s", text, *doubtful);
   if (format == OUTPUT_JSON)
     return profile_print_json(verb, device_json(device, lines));
   print_device(device, lines);

@@ -109,7 +109,7 @@ function showPoints() {
       pair ? percentText(pair.y / pair.x - 1) : '–'];
   };
   box.append(table(['point', 'TTFT ms', 'predicted', 'error', 'TPOT ms', 'predicted', 'error', ''],
-    report.points.map(point => [point.id, ...kinds.flatMap(kind => cells(point, kind)), point.refused || ''])));
+    report.points.map(point => [point.id, ...kinds.flatMap(kind => cells(point, kind)), point.refused || (point.doubt && 'doubtful: ' + point.doubt) || ''])));
   details.append(element('summary', 'All ' + report.points.length + ' points'), box);
   section.append(details);
 }

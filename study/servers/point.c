@@ -36,6 +36,7 @@ server_point_free(gpointer data)
   g_free(point->precision);
   g_ptr_array_unref(point->options);
   g_free(point->refused);
+  g_free(point->doubt);
   g_free(point);
 }
 
@@ -86,6 +87,22 @@ static gboolean
 is_switch(const char *value)
 {
   return *value == '\0';
+}
+
+static void
+name_by(char **name, const char *given)
+{
+  if (**name != '\0' || given == NULL)
+    return;
+  g_free(*name);
+  *name = g_strdup(given);
+}
+
+void
+server_point_name(ServerPoint *point, const Settings *given)
+{
+  name_by(&point->card, given->device);
+  name_by(&point->model, given->model);
 }
 
 Settings *

@@ -18,6 +18,7 @@ typedef struct {
   double predicted_ttft_ms, predicted_tpot_ms; /* NAN: not predicted */
   GPtrArray *options;                          /* of char *: name, value, name, value … */
   char *refused;                               /* why it is not predicted; NULL: it is */
+  char *doubt; /* what in its file contradicts itself, or is another run's; NULL: nothing */
 } ServerPoint;
 
 ServerPoint *server_point_new(const char *id);
@@ -27,6 +28,22 @@ void server_point_set(ServerPoint *point, const char *option, const char *format
     G_GNUC_PRINTF(3, 4);
 /* Only the first reason counts. */
 void server_point_refuse(ServerPoint *point, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* What a client's result says of its load; NAN: not in the file. */
+typedef struct {
+  double completed, sent; /* requests */
+  double output_tokens;   /* of all that were completed */
+  double duration_s;
+  gboolean is_full; /* it always had as many under way as it may, or all at once */
+} ServerLoad;
+
+/* Doubts a result whose means, once set, and load contradict each other, or of which requests
+ * failed. */
+void server_point_check(ServerPoint *point, const ServerLoad *load);
+/* Adds a reason to doubt what the file says. */
+void server_point_doubt(ServerPoint *point, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Where the file does not say them, the card and the model are those that the user gives. */
+void server_point_name(ServerPoint *point, const Settings *given);
 
 /* The settings of its run: the user's, then what the point says beside them. */
 Settings *server_point_settings(const ServerPoint *point, const Settings *given, GError **error);

@@ -172,6 +172,11 @@ read_run(ServerPoint *point, const json_t *object, const char *path, const char 
     g_error_free(why);
   }
   set_pace(point, pace.concurrency, pace.rate, pace.burstiness);
+  server_point_check(point, &(ServerLoad){.completed = number_at(object, "completed"),
+                                          .sent = number_at(object, "num_prompts"),
+                                          .output_tokens = number_at(object, "total_output_tokens"),
+                                          .duration_s = number_at(object, "duration"),
+                                          .is_full = positive(pace.rate) == 0});
   if (is_alone && json_is_array(json_object_get(object, "input_lens")))
     set_trace(point, path);
   else

@@ -105,6 +105,22 @@ append_worst(GString *text, const GPtrArray *points)
 }
 
 /* Each reason once, in the order in which it first comes. */
+/* What in the files contradicts itself. */
+static void
+append_doubts(GString *text, const GPtrArray *points)
+{
+  gboolean any = FALSE;
+
+  for (guint i = 0; i < points->len; i++) {
+    const ServerPoint *point = g_ptr_array_index(points, i);
+    if (point->doubt == NULL)
+      continue;
+    g_string_append(text, any ? "" : "\nDoubtful:\n");
+    g_string_append_printf(text, "  %s: %s\n", point->id, point->doubt);
+    any = TRUE;
+  }
+}
+
 static void
 append_refused(GString *text, const GPtrArray *points)
 {
@@ -151,6 +167,7 @@ servers_text(const GPtrArray *points)
   g_string_append_c(text, '\n');
   append_worst(text, points);
   append_refused(text, points);
+  append_doubts(text, points);
   if (has_engine(points, "trtllm"))
     g_string_append(text,
                     "\nTTFT of TensorRT-LLM is of another client, which counts otherwise; its "
@@ -161,12 +178,12 @@ servers_text(const GPtrArray *points)
 static json_t *
 point_to_json(const ServerPoint *point)
 {
-  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id", json_text_or_null(point->id),
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", json_text_or_null(point->id),
                    "published_ttft_ms", json_real_or_null(point->published_ttft_ms),
                    "published_tpot_ms", json_real_or_null(point->published_tpot_ms),
                    "predicted_ttft_ms", json_real_or_null(point->predicted_ttft_ms),
                    "predicted_tpot_ms", json_real_or_null(point->predicted_tpot_ms), "refused",
-                   json_text_or_null(point->refused));
+                   json_text_or_null(point->refused), "doubt", json_text_or_null(point->doubt));
 }
 
 static json_t *
@@ -226,7 +243,8 @@ char *
 servers_csv(const GPtrArray *points)
 {
   GString *text = g_string_new("id,card,engine,model,precision,tp,concurrency,published_ttft_ms,"
-                               "published_tpot_ms,predicted_ttft_ms,predicted_tpot_ms,refused\n");
+                               "published_tpot_ms,predicted_ttft_ms,predicted_tpot_ms,refused,"
+                               "doubt\n");
 
   for (guint i = 0; i < points->len; i++) {
     const ServerPoint *p = g_ptr_array_index(points, i);
@@ -242,6 +260,8 @@ servers_csv(const GPtrArray *points)
     append_real(text, p->predicted_tpot_ms);
     g_string_append_c(text, ',');
     format_csv_cell(text, p->refused != NULL ? p->refused : "");
+    g_string_append_c(text, ',');
+    format_csv_cell(text, p->doubt != NULL ? p->doubt : "");
     g_string_append_c(text, '\n');
   }
   return g_string_free(text, FALSE);

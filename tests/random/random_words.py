@@ -60,6 +60,7 @@ def random_pool(chance, scheduler):
 
 def random_sglang(chance):
     return [*maybe(chance, 0.4, "--page-size", chance.choice([1, 4, 16, 64])), *maybe(chance, 0.2, "--disable-radix-cache"),
+            *maybe(chance, 0.1, "--disable-hybrid-swa-memory"), *maybe(chance, 0.1, "--swa-full-tokens-ratio", chance.choice(["0.1", "0.5", "1"])),
             *maybe(chance, 0.4, "--disable-overlap-schedule"), *maybe(chance, 0.3, "--enable-mixed-chunk"),
             *maybe(chance, 0.02, "--disable-piecewise-cuda-graph"),
             *maybe(chance, 0.3, "--ignore-eos"), *maybe(chance, 0.3, "--max-running-requests", chance.choice([1, 5, 300])),

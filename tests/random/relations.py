@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What two runs must have in common, over random scenarios: engines that share nothing and the halves of their load alone; requests that arrive
-when others leave and the same arrivals as a trace; a trace and its beginning; policies where there is room for all; one machine and one that is
-four times as fast.
+when others leave and the same arrivals as a trace; a trace and its beginning; policies where there is room for all; prompts without hashes and
+with hashes that none shares; one machine and one that is four times as fast.
 
 TEST_RELATIONS: how many scenarios of each (8); TEST_SEED: the first seed (1).
 """
@@ -156,6 +156,26 @@ def test_room():
             other = rows(*words, *more)
             check(other is None or other == found, "%s %s" % (words, more))
         return found
+    each(try_one)
+
+
+def test_unshared():
+    """Prompts with prefix hashes that no other has do as prompts without: what is cached has names, or is counted"""
+    def try_one(chance):
+        words, requests = scenario(chance)
+        words = [word for word in words if word != "--no-enable-prefix-caching"]
+        tokens, last, plain, hashed = chance.choice([16, 512]), 0, [], []
+        for arrival, prompt, output in requests:
+            plain.append({"timestamp": 1000 * arrival, "input_length": prompt, "output_length": output})
+            blocks = -(-prompt // tokens)
+            hashed.append({**plain[-1], "hash_ids": list(range(last, last + blocks)), **({"hash_block_tokens": 16} if tokens == 16 else {})})
+            last += blocks
+        for name, lines in (("a", plain), ("b", hashed)):
+            write(name + ".in", "".join(json.dumps(line) + "\n" for line in lines))
+            if rows(*words, "--trace", name + ".in", "--trace-format", "mooncake", "--decisions", name + ".jsonl") is None:
+                return False
+        check_equal(read_json_lines("b.jsonl")[1:], read_json_lines("a.jsonl")[1:], words)
+        return True
     each(try_one)
 
 

@@ -63,7 +63,7 @@ def test_each_is_its_command():
     check_equal(list(found), [row.split(",")[0] for row in ROWS.splitlines()])
     for point, command in zip(found.values(), commands):
         check_equal(list(point), ["id", "published_ttft_ms", "published_tpot_ms", "predicted_ttft_ms", "predicted_tpot_ms",
-                                  "refused"])
+                                  "refused", "doubt"])
         if point["id"] in REFUSED:
             check(REFUSED[point["id"]] in point["refused"], point)
             check_equal((point["predicted_ttft_ms"], point["predicted_tpot_ms"]), (None, None))
@@ -238,6 +238,28 @@ def test_own_results():
     check("uniform:150,300" in succeed("servers", "sglang.jsonl", *card, "--commands").text)
     write("uncounted.json", json.dumps({key: value for key, value in sglang.items() if key != "completed"}))
     check("does not say how many requests" in points("uncounted.json", *card)[0]["uncounted.json"]["refused"])
+
+
+def test_doubts():
+    """Results that contradict themselves are told, and run; the card and the model that a file does not say are those that were given."""
+    card = ["--device", "l40s"]
+    result = simulated_result("right.json")
+    run_s = 40 / 4 * (result["mean_ttft_ms"] + 49 * result["mean_tpot_ms"]) / 1000
+    for name, more in (("right", {}), ("seconds", {"mean_ttft_ms": result["mean_ttft_ms"] / 1000, "mean_tpot_ms": result["mean_tpot_ms"] / 1000}),
+                       ("minutes", {"duration": run_s * 60}), ("ms", {"duration": run_s / 1000}), ("failed", {"num_prompts": 50}),
+                       ("rate", {"request_rate": 1.0, "duration": 400})):
+        write(name + ".json", json.dumps({**result, "duration": run_s, "num_prompts": 40, **more}))
+    names = ["right.json", "seconds.json", "minutes.json", "ms.json", "failed.json", "rate.json"]
+    found, groups = points(*names, *card)
+    check_equal([name for name in names if found[name]["doubt"]], ["seconds.json", "minutes.json", "ms.json", "failed.json"])
+    check("0.004 under way, of 4" in found["seconds.json"]["doubt"], found["seconds.json"])
+    check("10 of 50 requests failed" in found["failed.json"]["doubt"], found["failed.json"])
+    check_equal({point["refused"] for point in found.values()}, {None})
+    check_equal({group["card"] for group in groups}, {None, "l40s"})
+    check("Doubtful:\n  seconds.json: " in succeed("servers", *names, *card).text)
+    write("unnamed.json", json.dumps({key: value for key, value in result.items() if key != "model_id"}))
+    _, groups = points("unnamed.json", "--model", "llama-3.1-8b", *card)
+    check("llama-3.1-8b" in {group["model"] for group in groups}, groups)
 
 
 def test_records():

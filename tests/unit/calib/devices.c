@@ -2,6 +2,7 @@
 #include "tests/unit/calib/shipped_fixture.h"
 
 #include "calib/cost/roofline.h"
+#include "calib/devices/doubts.h"
 #include "calib/devices/host.h"
 #include "sim/units.h"
 
@@ -81,6 +82,50 @@ read_changed(const char *from, const char *to, GError **error)
   device = device_read(path, "changed", error);
   g_assert_cmpint(g_remove(path), ==, 0);
   return device;
+}
+
+/* Figures that are within the ranges and no card's: none of what ships, each of these with a text.
+ */
+static void
+test_doubts(void)
+{
+  static const struct {
+    const char *from, *to, *expected;
+  } cases[] = {
+      {"\nhbm_bytes_per_s=3350e9\n", "\nhbm_bytes_per_s=3350e6\n",
+       "hbm_bytes_per_s is 3.35 GB/s; cards have 50 to"},
+      {"\nhbm_bytes_per_s=3350e9\n", "\nhbm_bytes_per_s=3350e12\n", "is its unit right?"},
+      {"\nfp16_flops=989e12\n", "\nfp16_flops=989e9\n",
+       "fp16_flops is 0.989 TFLOP/s; cards have 10 to"},
+      {"\nfp16_flops=989e12\n", "\nfp16_flops=1979e12\n",
+       "fp16_flops, 1979 TFLOP/s, would take a clock of 3.66 GHz: is it a rate with sparsity?"},
+      {"\nfp8_flops=1979e12\n", "\nfp8_flops=3958e12\n",
+       "fp8_flops, 3958 TFLOP/s, would take a clock of 3.66 GHz"},
+      {"\nmemory_bytes=85029615042\n", "\nmemory_bytes=80e12\n",
+       "memory_bytes, 80000 GB, is 1000 times"},
+      {"\nnominal_memory_bytes=80e9\n", "\nnominal_memory_bytes=80e12\n",
+       "nominal_memory_bytes is 80000 GB"},
+      {"\nlaunch_us=3.3\n", "\nlaunch_us=3300\n", "launch_us is 3300 us"},
+      {"\npinned_h2d_bytes_per_s=5.1e+10\n", "\npinned_h2d_bytes_per_s=51e12\n",
+       "pinned_h2d_bytes_per_s is 51000 GB/s"},
+      {"\ncompute_capability=9.0\n", "\ncompute_capability=8.6\n", "would take a clock"},
+  };
+  for (guint i = 0; i < SHIPPED_DEVICES; i++) {
+    g_autoptr(Device) device = shipped_device(shipped_device_names[i]);
+    g_auto(GStrv) doubts = device_doubts(device);
+    g_assert_cmpstr(doubts[0], ==, NULL);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Device) device = read_changed(cases[i].from, cases[i].to, &error);
+    g_auto(GStrv) doubts = NULL;
+    g_autofree char *all = NULL;
+    g_assert_no_error(error);
+    doubts = device_doubts(device);
+    all = g_strjoinv("\n", doubts);
+    if (strstr(all, cases[i].expected) == NULL)
+      g_error("%s is not in: %s", cases[i].expected, all);
+  }
 }
 
 /* The groups of a host in a device's file are that machine's, and read as strictly. */
@@ -203,6 +248,7 @@ main(int argc, char **argv)
   g_test_add_func("/devices/published", test_published);
   g_test_add_func("/devices/nvfp4", test_nvfp4);
   g_test_add_func("/devices/bad", test_bad_devices);
+  g_test_add_func("/devices/doubts", test_doubts);
   g_test_add_func("/devices/host", test_host_of_device);
   return g_test_run();
 }
