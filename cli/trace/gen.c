@@ -56,8 +56,9 @@ generate(const GenOptions *options, TraceGen *gen)
   command = trace_gen_command(gen);
   if (!trace_write(options->out != NULL ? options->out : "-", format, workload, command, NULL,
                    &error))
-    return program_lost_reader() ? CLI_FAILED
-                                 : cli_error(CLI_FAILED, "trace gen", "%s", error->message);
+    return program_lost_reader()
+               ? CLI_FAILED
+               : cli_error(trace_write_status(error), "trace gen", "%s", error->message);
   return CLI_DONE;
 }
 

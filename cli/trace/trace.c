@@ -72,6 +72,12 @@ read_part(const char *name, const ConvertOptions *options, TraceNotes *notes, GE
   return trace_read_part(path, options->trace_format, (guint32)limit, time_scale, notes, error);
 }
 
+int
+trace_write_status(const GError *error)
+{
+  return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_INVAL) ? CLI_USAGE : CLI_FAILED;
+}
+
 static int
 convert(const char *name, const ConvertOptions *options)
 {
@@ -88,7 +94,8 @@ convert(const char *name, const ConvertOptions *options)
       (workload = read_part(name, options, notes, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!trace_write(options->out, to, workload, NULL, notes, &error))
-    return program_lost_reader() ? CLI_FAILED : cli_error(CLI_FAILED, verb, "%s", error->message);
+    return program_lost_reader() ? CLI_FAILED
+                                 : cli_error(trace_write_status(error), verb, "%s", error->message);
   for (guint i = 0; i < notes->texts->len; i++)
     cli_note(verb, "%s", (const char *)g_ptr_array_index(notes->texts, i));
   return CLI_DONE;
