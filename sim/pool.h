@@ -31,7 +31,8 @@ struct Pool {
   gpointer contents;          /* in the class's own form */
   gboolean evicted;           /* content was lost that might have been found again */
   guint64 decisions;          /* that the scheduler has begun */
-  GArray *given; /* of guint32, borrowed: gets the id of each block that is taken; may be NULL */
+  GArray *given;    /* of guint32, borrowed: gets the id of each block that is taken; may be NULL */
+  guint given_room; /* for array.h */
 };
 
 /* groups: borrowed; NULL: there is one. */
