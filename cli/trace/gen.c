@@ -40,6 +40,12 @@ check_files(const GenOptions *options, GError **error)
   return TRUE;
 }
 
+int
+trace_write_status(const GError *error)
+{
+  return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_INVAL) ? CLI_USAGE : CLI_FAILED;
+}
+
 static int
 generate(const GenOptions *options, TraceGen *gen)
 {

@@ -72,12 +72,6 @@ read_part(const char *name, const ConvertOptions *options, TraceNotes *notes, GE
   return trace_read_part(path, options->trace_format, (guint32)limit, time_scale, notes, error);
 }
 
-int
-trace_write_status(const GError *error)
-{
-  return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_INVAL) ? CLI_USAGE : CLI_FAILED;
-}
-
 static int
 convert(const char *name, const ConvertOptions *options)
 {
