@@ -79,5 +79,7 @@ read_hunyuan_moe(FamilyReader *f)
 const Family families_hunyuan[] = {
     {"hunyuan_v1_dense", read_hunyuan, FALSE, NULL},
     {"hunyuan_v1_moe", read_hunyuan_moe, FALSE, NULL},
+    {"hunyuan_vl", read_hunyuan, TRUE, "{\"use_qk_norm\":true}"},
+    {"hunyuan_vl_text", read_hunyuan, TRUE, "{\"use_qk_norm\":true}"},
     {NULL, NULL, FALSE, NULL},
 };

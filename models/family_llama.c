@@ -328,6 +328,7 @@ const Family families_llama[] = {
     {"glm4v_text", read_glm4, FALSE, NULL},
     {"chatglm", read_chatglm, FALSE, NULL},
     {"internlm", read_internlm, FALSE, NULL},
+    {"PanguEmbedded", read_internlm, FALSE, NULL},
     {"internlm2", read_internlm2, FALSE, NULL},
     {"internlm3", read_internlm, FALSE, NULL},
     {"baichuan", read_baichuan, FALSE, NULL},

@@ -316,6 +316,26 @@ read_step3p5(FamilyReader *f)
   return add_two_kinds(f, &experts, &other, is_step_sparse);
 }
 
+/* Step 3: one head of k and v, queries of a rank, and layers that do not mix kinds. */
+static gboolean
+read_step3(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  ExpertTraits experts = {.module = "moe",
+                          .experts = "experts.gate_proj",
+                          .shared = "share_expert.gate_proj",
+                          .gated = TRUE};
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts.width) ||
+      !config_count(r, "share_expert_dim", CONFIG_MAX_FFN, &experts.shared_width) ||
+      !config_count(r, "share_q_dim", CONFIG_MAX_HIDDEN, &f->attention.query_rank))
+    return FALSE;
+  f->attention.kv_heads = 1;
+  f->attention.window = 0;
+  return family_add_expert_layers(f, &experts, is_step_sparse, 2 * (guint64)f->model->hidden);
+}
+
 /* hybrid_layer_pattern: 1 for a layer with a window. */
 static gboolean
 is_windowed_in_list(const FamilyReader *f, guint32 index)
@@ -386,6 +406,7 @@ const Family families_moe[] = {
     {"granitemoeshared", read_granitemoe, FALSE, NULL},
     {"mimo_v2", read_mimo_v2, FALSE, NULL},
     {"mimo_v2_flash", read_mimo_v2, FALSE, NULL},
+    {"step3_text", read_step3, FALSE, "{\"num_attention_groups\":1,\"head_dim\":256}"},
     {"step3p5", read_step3p5, FALSE, NULL},
     {"step3p7", read_step3p5, FALSE, NULL},
     {NULL, NULL, FALSE, NULL},

@@ -64,11 +64,15 @@ layer_attention(LayerMaker *maker, const AttentionTraits *t)
   guint64 kv = without           ? 0
                : t->value_is_key ? (guint64)t->kv_heads * t->head_dim
                                  : (guint64)t->kv_heads * (t->head_dim + t->value_dim);
+  guint64 made = (t->query_rank > 0 ? t->query_rank : q) + (t->gates ? out : 0) + kv;
+  /* Every rank has all of a product that the queries' own begins with. */
   Matrix *qkv =
-      add(maker, t->module, t->query, q + (t->gates ? out : 0) + kv, hidden, SPLIT_OUTPUTS);
+      add(maker, t->module, t->query, made, hidden, t->query_rank > 0 ? SPLIT_NONE : SPLIT_OUTPUTS);
 
   qkv->kv_n = kv;
   qkv->pieces = without ? 1 : t->value_is_key ? 2 : 3;
+  if (t->query_rank > 0)
+    add(maker, t->module, "wq", q, t->query_rank, SPLIT_OUTPUTS);
   if (t->head_gates > 0)
     add(maker, t->module, "g_proj", t->head_gates, hidden, SPLIT_OUTPUTS);
   add(maker, t->module, t->output, hidden, out, SPLIT_INPUTS);
@@ -88,7 +92,7 @@ layer_attention(LayerMaker *maker, const AttentionTraits *t)
                                .normed = t->qk_norm != QK_NORM_NONE};
   maker->layer.n_mixer_matrices = maker->layer.n_matrices;
   maker->layer.vectors +=
-      (t->qkv_bias ? qkv->n : 0) + (t->output_bias ? hidden : 0) + t->extra_vectors;
+      (t->qkv_bias ? made : 0) + (t->output_bias ? hidden : 0) + t->extra_vectors + t->query_rank;
   if (t->qk_norm == QK_NORM_HEAD)
     maker->layer.vectors += (without ? 1 : 2) * (guint64)t->head_dim;
   else if (t->qk_norm == QK_NORM_WIDTH)

@@ -26,6 +26,7 @@ typedef struct {
   gboolean value_is_key; /* one product makes both */
   gboolean gates;        /* q comes with a gate of its width */
   guint32 head_gates;    /* outputs of a product that gates whole heads; 0: none */
+  guint32 query_rank;    /* outputs of which, with a norm, "wq" makes q; 0: q is made at once */
   gboolean qkv_bias, output_bias;
   QkNorm qk_norm;
   guint32 extra_vectors; /* sinks and the like */

@@ -59,6 +59,8 @@ append_defaults(GString *text, const RunRecord *record)
                                      "max_running_requests",
                                      "chunked_prefill_size",
                                      "mem_fraction_static",
+                                     "swa_full_tokens_ratio",
+                                     "swa_max_total_num_tokens",
                                      "disable_radix_cache",
                                      "disable_overlap_schedule",
                                      "capacity_policy",

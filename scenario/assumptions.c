@@ -66,6 +66,12 @@ add_held(json_t *list, const Scenario *s, const KvGroups *groups)
 {
   guint32 longest = s->config.max_model_len;
 
+  if (s->one_pool_is_real) {
+    add(list, g_strdup_printf("%u of %u layers see a window and keep KV of it all the same until a "
+                              "sequence ends, as on a server: %s",
+                              windowed_layers(groups), s->model->layers, s->one_group_reason));
+    return;
+  }
   add(list, g_strdup_printf(
                 "%u of %u layers see a window and keep KV of it all the same until a sequence "
                 "ends, since %s; a server gives it back: at %u tokens a sequence holds %.0f %% of "
@@ -73,6 +79,29 @@ add_held(json_t *list, const Scenario *s, const KvGroups *groups)
                 windowed_layers(groups), s->model->layers, s->one_group_reason, longest,
                 100.0 * (double)kv_groups_sequence_blocks(groups, longest) /
                     (double)blocks_held(groups, longest)));
+}
+
+/* Of SGLang's window pool. */
+static void
+add_window_pool(json_t *list, const Scenario *s)
+{
+  const WindowPoolConfig *pool = &s->config.window_pool;
+  guint64 page = s->config.block_size;
+
+  add(list, g_strdup_printf(
+                "%u of %u layers see a window and have a pool of their own, of %" G_GUINT64_FORMAT
+                " tokens beside the others' %" G_GUINT64_FORMAT
+                "; a decode gives back what its window of %u has passed once %u tokens have left "
+                "it (SGLANG_SWA_EVICTION_INTERVAL); its rules are read in the release, and no "
+                "recording holds them",
+                s->windowed_layers, s->model->layers, pool->blocks * page,
+                s->config.num_gpu_blocks * page, pool->tokens, pool->interval));
+  if (s->config.overflow->needs_host)
+    add(list, g_strdup("copies to the host are of all layers' KV, what windows have passed "
+                       "included; who comes back takes room for its last window alone"));
+  if (s->config.admission != NULL && s->config.admission->admits != NULL)
+    add(list, g_strdup("the admission policy looks at the pool of the layers that see all, not at "
+                       "that of the windows"));
 }
 
 /* What copies and steps do to each other. */
@@ -117,10 +146,11 @@ scenario_assumptions(const Scenario *s, guint32 tp)
                               "its blocks on the host are free when it begins",
                               s->copy_stages));
   else if (s->copy_stages > 0 && s->executor->needs_cost)
-    add(list, g_strdup_printf("copies are made beside the layers of their step, those out first: the "
-                              "layers are taken as %u equal groups, each of which waits for an "
-                              "equal part of the copies",
-                              s->copy_stages));
+    add(list,
+        g_strdup_printf("copies are made beside the layers of their step, those out first: the "
+                        "layers are taken as %u equal groups, each of which waits for an "
+                        "equal part of the copies",
+                        s->copy_stages));
   if ((s->config.overlap_copies || s->copy_stages > 0) && s->executor->needs_cost &&
       !contention_is_measured(s, tp))
     add(list,
@@ -159,15 +189,18 @@ scenario_assumptions(const Scenario *s, guint32 tp)
     return list;
   }
   if (state_bytes > 0 && s->state_slots > 0)
-    add(list, g_strdup_printf("%u recurrent states of %.1f MiB a card have a pool of their own "
-                              "beside the KV, for %u sequences that run, and are not copied",
-                              s->state_slots, (double)state_bytes / (1 << 20),
-                              s->config.max_num_seqs));
+    add(list,
+        g_strdup_printf("%u recurrent states of %.1f MiB a card have a pool of their own "
+                        "beside the KV, for %u sequences that run, and are not copied",
+                        s->state_slots, (double)state_bytes / (1 << 20), s->config.max_num_seqs));
   else if (state_bytes > 0)
     add(list, g_strdup_printf("the recurrent state of a sequence, %.1f MiB a card, takes no blocks "
                               "of the pool and is not copied",
                               (double)state_bytes / (1 << 20)));
-  if (kv_groups_find(s->model, s->config.block_size, tp, &groups) && windowed_layers(&groups) > 0)
+  if (s->config.window_pool.tokens > 0)
+    add_window_pool(list, s);
+  else if (kv_groups_find(s->model, s->config.block_size, tp, &groups) &&
+           windowed_layers(&groups) > 0)
     add_held(list, s, &groups);
   return list;
 }

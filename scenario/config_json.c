@@ -232,7 +232,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
 
 /* SGLang's settings, under its own names; null under other engines. */
 static void
-set_sglang(json_t *object, const Scenario *s)
+set_sglang(json_t *object, const Scenario *s, const Settings *typed)
 {
   const SchedulerConfig *c = &s->config;
   const struct {
@@ -248,6 +248,12 @@ set_sglang(json_t *object, const Scenario *s)
        json_integer(c->chunked_prefill_size > 0 ? (json_int_t)c->chunked_prefill_size : -1)},
       {"max_prefill_tokens", json_integer(c->max_prefill_tokens)},
       {"schedule_conservativeness", json_real(c->schedule_conservativeness)},
+      {"swa_full_tokens_ratio",
+       c->window_pool.tokens > 0 ? json_real(typed->swa_full_tokens_ratio) : json_null()},
+      {"swa_max_total_num_tokens",
+       c->window_pool.tokens > 0 ? json_integer((json_int_t)c->window_pool.blocks * c->block_size)
+                                 : json_null()},
+      {"disable_hybrid_swa_memory", json_boolean(typed->disable_hybrid_swa_memory)},
       {"disable_radix_cache", json_boolean(!c->prefix_caching)},
       {"disable_overlap_schedule", json_boolean(!c->async_scheduling)},
       {"enable_mixed_chunk", json_boolean(c->mixed_chunk)},
@@ -390,7 +396,7 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "time_scale", json_real(settings->time_scale));
   json_object_set_new(object, "seed", json_integer((json_int_t)settings->seed));
   set_engine(object, s, settings);
-  set_sglang(object, s);
+  set_sglang(object, s, settings);
   json_object_set_new(object, "defaults", json_deep_copy(s->defaults));
   set_assumptions(object, s, settings, costs);
   json_object_set_new(object, "live",

@@ -25,6 +25,8 @@ static const struct {
     {"disable-overlap-schedule", "no-async-scheduling"},
     {"max-prefill-tokens", NULL},
     {"schedule-conservativeness", NULL},
+    {"swa-full-tokens-ratio", NULL},
+    {"disable-hybrid-swa-memory", NULL},
     {"enable-mixed-chunk", NULL},
     {"disable-piecewise-cuda-graph", NULL},
     {"ignore-eos", NULL},
@@ -315,7 +317,7 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
   s->state_slots = state_slots(r, bytes, state);
   states = state * (s->state_slots + 1);
   bytes -= states;
-  *blocks = bytes > 0 ? pool_blocks((guint64)bytes, r->pool_bytes_per_block) : 0;
+  *blocks = resolver_pool_blocks(r, bytes);
   resolver_origin(r, "max_total_tokens", "%.3g of %.2f GiB, less weights %.2f",
                   s->mem_fraction_static, before / MIB / 1024, (double)weights / MIB / 1024);
   if (states > 0)

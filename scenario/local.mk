@@ -7,7 +7,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/config_json.c %D%/config_json.h \
   %D%/defaults.c \
   %D%/engine_defaults.c %D%/engine_defaults.h \
-  %D%/engine_sglang.c %D%/engine_trtllm.c \
+  %D%/engine_sglang.c %D%/engine_sglang_windows.c %D%/engine_trtllm.c \
   %D%/executors.c %D%/executors.h \
   %D%/flags/flag_table.h \
   %D%/message.c %D%/message.h \

@@ -110,7 +110,7 @@ kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
   if (bytes > r->scenario->device->memory_bytes)
     return resolver_refuse(error, "--kv-memory: %s is more than the %.1f GiB of %s", text,
                            r->scenario->device->memory_bytes / GIB, r->scenario->device->name);
-  *blocks = pool_blocks(bytes, r->pool_bytes_per_block);
+  *blocks = resolver_pool_blocks(r, (double)bytes);
   if (*blocks == 0)
     return resolver_refuse(error,
                            "--kv-memory: found '%s', expected at least the %" G_GUINT64_FORMAT
@@ -192,7 +192,7 @@ note_weights_and_pool(const Resolver *r)
     weights = (double)model_rank_bytes_shared(s->model, s->tensor_parallel_size,
                                               s->tensor_parallel_size * s->sharing_engines,
                                               s->expert_groups);
-  pool = (double)s->config.num_gpu_blocks * (double)r->pool_bytes_per_block;
+  pool = resolver_pool_bytes(r);
   if (weights + pool > s->device->memory_bytes)
     resolver_note(
         r,
@@ -218,6 +218,8 @@ resolver_gpu_pool(Resolver *r, GError **error)
     return resolver_refuse(
         error, "the KV pool has %u block%s, of which %s keeps %u for itself: give it more",
         c->num_gpu_blocks, c->num_gpu_blocks == 1 ? "" : "s", r->scenario->scheduler->name, hidden);
+  if (!resolver_window_pool(r, error))
+    return FALSE;
   note_weights_and_pool(r);
   if (c->prefix_caching && c->num_gpu_blocks > MAX_CACHED_BLOCKS &&
       !resolver_given(r, "enable-prefix-caching")) {

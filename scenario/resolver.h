@@ -50,6 +50,17 @@ gboolean resolver_sglang(Resolver *r, GError **error);
 /* Under SGLang: the blocks for which a device has room beside the weights. Needs the model and the
  * device. */
 gboolean resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error);
+/* Under SGLang: the layers that see a window have a pool of their own, if the engine has that for
+ * the model (config.window_pool, but for its size). After resolver_sglang(). */
+gboolean resolver_sglang_windows(Resolver *r, GError **error);
+/* Blocks that `bytes` hold on a card: with a window pool those of the other layers, beside which
+ * the window pool finds room. */
+guint32 resolver_pool_blocks(const Resolver *r, double bytes);
+/* The window pool's size, from that of the other. Refuses one that holds no request. After the
+ * pool. */
+gboolean resolver_window_pool(Resolver *r, GError **error);
+/* Bytes of both on a card. */
+double resolver_pool_bytes(const Resolver *r);
 /* Under SGLang: how many requests may run at once. After the pool. */
 void resolver_sglang_requests(Resolver *r);
 

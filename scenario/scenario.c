@@ -344,7 +344,7 @@ resolve(Resolver *r, GError **error)
   resolver_limits(r);
   if (!resolver_check_limits(r, error) || !resolver_kv_groups(r, error))
     return NULL;
-  if (!resolver_sglang(r, error))
+  if (!resolver_sglang(r, error) || !resolver_sglang_windows(r, error))
     return NULL;
   scenario->block_bytes = r->pool_bytes_per_block;
   /* The machine has one disk. */

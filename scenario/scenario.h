@@ -46,6 +46,7 @@ typedef struct {
       *profile_digest; /* the shelf's, which owns the profile, too; NULL: the scenario does */
   const char *one_group_reason; /* why the pool's blocks are of all layers, static; NULL: they are
                                    of groups of layers, or there is no model */
+  gboolean one_pool_is_real;    /* and SGLang has it so */
   CostModel *cost;              /* NULL: the executor needs none, or none was asked for */
   FrontEnd front_end;           /* before the engine; empty where no cost is needed */
   CopyPath copy_path;
@@ -57,6 +58,7 @@ typedef struct {
   guint64 disk_block_bytes;        /* on the disk, of all cards that share it; likewise */
   double mem_fraction_static;      /* SGLang's, where it sized the pool; else 0 */
   guint32 state_slots;             /* recurrent states beside SGLang's KV, likewise */
+  guint32 windowed_layers;         /* of the model, that have SGLang's window pool; 0: none has */
   double free_gpu_memory_fraction; /* TensorRT-LLM's, likewise */
   DecoderConfig *decoder;          /* NULL where nothing is computed */
   Recording *recording;            /* NULL where nothing is replayed */

@@ -193,6 +193,10 @@ const SettingsOption settings_options[] = {
      "tokens after which a step takes no further prompt (default 16384)", 0},
     {"schedule-conservativeness", GROUP_SGLANG, KIND_REAL, AT(schedule_conservativeness), 0, 1e6,
      "X", "scales the room that is kept free for future outputs (default 1)", 0},
+    {"swa-full-tokens-ratio", GROUP_SGLANG, KIND_REAL, AT(swa_full_tokens_ratio), TINY, 1, "X",
+     "tokens of the layers that see a window, for each of the others (default 0.8)", 0},
+    {"disable-hybrid-swa-memory", GROUP_SGLANG, KIND_SWITCH, AT(disable_hybrid_swa_memory), 0, 0,
+     NULL, "layers that see a window keep all of their KV, in the pool of the others", 0},
     {"disable-radix-cache", GROUP_SGLANG, KIND_SWITCH, AT(disable_radix_cache), 0, 0, NULL,
      "keep no prefixes", 0},
     {"disable-overlap-schedule", GROUP_SGLANG, KIND_SWITCH, AT(disable_overlap_schedule), 0, 0,
@@ -322,6 +326,7 @@ settings_new(void)
   settings->max_running_requests = 2048;
   settings->max_prefill_tokens = 16384;
   settings->schedule_conservativeness = 1;
+  settings->swa_full_tokens_ratio = 0.8;
   settings->top_p = 1;
   settings->policy_values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
   settings->given = g_hash_table_new(g_str_hash, g_str_equal);

@@ -83,6 +83,8 @@ typedef struct {
   gboolean enable_mixed_chunk;
   gboolean disable_piecewise_cuda_graph;
   gboolean ignore_eos;
+  double swa_full_tokens_ratio;
+  gboolean disable_hybrid_swa_memory;
   /* How it is costed and executed. */
   char *executor;
   char *copy_path;
@@ -149,8 +151,8 @@ PolicyValues settings_policy_values(const Settings *settings, const Policy *poli
 /* As if the policies' option of that long name had not been given. */
 void settings_forget(Settings *settings, const char *name);
 
-/* What was typed for the option of that long name, as settings_set() takes it; "" of a switch. NULL:
- * it was not typed. The caller frees it. */
+/* What was typed for the option of that long name, as settings_set() takes it; "" of a switch.
+ * NULL: it was not typed. The caller frees it. */
 char *settings_typed_text(const Settings *settings, const char *name);
 
 /* Sets the option of that long name (without dashes). Switches take NULL, "true" or "false". */

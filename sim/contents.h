@@ -5,11 +5,13 @@
  *
  *     counted          nothing is found again, and blocks have no order      (contents/counted.c)
  *     counted groups   the same where groups of layers give blocks back (the same file)
+ *     counted windows  the same with a window pool beside it (the same file)
  *     runs             a sequence finds what it held itself                  (contents/runs.c)
  *     named            prefixes of vLLM's requests, block by block           (contents/named.c)
  *     groups           the same in each group of layers                      (contents/groups.c)
  *     radix            prefixes of SGLang's requests, in a tree              (contents/radix.c)
- *     reuse            prefixes of TensorRT-LLM's requests, in a tree        (contents/reuse.c)
+ *     radix pools      the same with a window pool beside it (contents/radix_pools.c) reuse
+ * prefixes of TensorRT-LLM's requests, in a tree        (contents/reuse.c)
  *
  * Engines and policies ask the pool, never contents. Each function below keeps pool->free_blocks
  * and sequence->blocks true; NULL means that there is nothing to do or to find, or that what is
@@ -26,11 +28,12 @@ typedef struct RadixNode RadixNode;
 
 /* The KV that a pool has of a sequence that is not running. */
 typedef struct {
-  guint32 tokens;   /* that need not be computed, those in blocks that the sequence kept included */
-  guint32 blocks;   /* leading blocks that were found; 0 with groups */
-  guint32 idle;     /* the free ones among them */
-  gboolean found;   /* anything was found beyond the blocks that the sequence kept */
-  RadixNode *end;   /* contents/radix.c: the node in which the prefix ends */
+  guint32 tokens; /* that need not be computed, those in blocks that the sequence kept included */
+  guint32 blocks; /* leading blocks that were found; 0 with groups */
+  guint32 idle;   /* the free ones among them */
+  gboolean found; /* anything was found beyond the blocks that the sequence kept */
+  RadixNode *end; /* contents/radix.c: the node in which the prefix ends, */
+  guint32 window_first; /* and with a window pool Sequence.radix_window_first */
   guint64 next_key; /* contents/reuse.c: key of the first full block that is missing; 0: none is */
 } PoolPrefix;
 
@@ -66,8 +69,9 @@ typedef struct {
   void (*release)(Pool *pool, Sequence *sequence, Release why);
   /* Frees what is kept for the sequence, which will not come back. */
   void (*forget)(Sequence *sequence);
-  /* Evicts content until so many more blocks are free, or all that is left is locked. */
-  void (*evict)(Pool *pool, guint32 blocks);
+  /* Evicts content until `blocks` blocks are free, and window_blocks of a window pool, or all that
+   * is left is locked. */
+  void (*evict)(Pool *pool, guint32 blocks, guint32 window_blocks);
   /* Marks the request's first `tokens` tokens, where they are there, as used just now. */
   void (*touch)(Pool *pool, guint32 request, guint32 tokens);
 
@@ -81,6 +85,7 @@ typedef struct {
 
 extern const ContentsClass contents_counted;
 extern const ContentsClass contents_counted_groups;
+extern const ContentsClass contents_counted_windows;
 
 /* contents/runs.c: how much of an ended sequence's KV is still in free blocks. Filled when a
  * sequence with a free_watch gives its blocks back. All zero: nothing is left.
@@ -100,6 +105,7 @@ void contents_use_runs(Pool *pool, gboolean two_ended);
 void contents_use_named(Pool *pool, const Workload *workload, guint32 num_blocks,
                         gboolean two_ended);
 void contents_use_radix(Pool *pool, const Workload *workload);
+void contents_use_radix_pools(Pool *pool, const Workload *workload); /* with a window pool */
 void contents_use_reuse(Pool *pool, const Workload *workload);
 
 /* Which full blocks of windows and states vLLM's prefix cache keeps. */

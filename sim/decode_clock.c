@@ -28,6 +28,12 @@ decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag,
 }
 
 void
+decode_clock_use_passes(DecodeClock *clock)
+{
+  clock->passes = TRUE;
+}
+
+void
 decode_clock_clear(DecodeClock *clock)
 {
   g_clear_pointer(&clock->due, g_free);
@@ -291,6 +297,28 @@ decode_clock_pass_change(DecodeClock *clock)
 }
 
 void
+decode_clock_add_pass(DecodeClock *clock, Sequence *member, guint64 tokens)
+{
+  guint64 tick = tokens > member->computed_tokens ? tick_of(member, tokens) : clock->ticks;
+
+  clock_heap_push(&clock->changes, (ClockEvent){tick, member});
+}
+
+Sequence *
+decode_clock_next_pass(const DecodeClock *clock, guint32 lag)
+{
+  if (clock->changes.count == 0 || clock->changes.events[0].ticks + lag > clock->ticks)
+    return NULL;
+  return clock->changes.events[0].sequence;
+}
+
+void
+decode_clock_move_pass(DecodeClock *clock, guint64 tokens)
+{
+  clock_heap_postpone(&clock->changes, tick_of(clock->changes.events[0].sequence, tokens));
+}
+
+void
 decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left)
 {
   g_assert(!sequence->in_clock && tokens_left > 0);
@@ -318,6 +346,8 @@ decode_clock_leave(DecodeClock *clock, Sequence *sequence)
     take_due(clock, sequence);
   else
     take_change(clock, sequence);
+  if (clock->passes)
+    clock_heap_remove(&clock->changes, sequence);
   take_offset(clock, sequence);
   clock->count--;
   clock_heap_remove(&clock->ends, sequence);

@@ -47,6 +47,8 @@ typedef struct {
   GroupGrowth *growth;    /* NULL: their blocks have names */
   ClockHeap changes;      /* by the tick at which a member next takes or gives back blocks that have
                              names, or is to be counted anew in `growth` */
+  gboolean passes;        /* without groups: `changes` has the ticks at which members next give back
+                             what their windows have passed (window_pool.h) */
   guint32 lag;            /* of a member's tokens, those in flight */
   GPtrArray *coming;      /* of Sequence: what decode_clock_coming_changes() returned last */
 
@@ -65,6 +67,8 @@ void decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWind
  * no names. Before the first member joins. */
 void decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag,
                              gboolean counted);
+/* Members give back what their windows have passed. Before the first joins. */
+void decode_clock_use_passes(DecodeClock *clock);
 void decode_clock_clear(DecodeClock *clock);
 
 /* Adds a decode behind all members. Its blocks must hold the token of the coming tick; it ends
@@ -95,7 +99,7 @@ decode_clock_settle(DecodeClock *clock, gint64 end_ps)
 }
 /* With groups whose blocks have names: ticks for which no member takes or gives back blocks, once
  * each has what it needs for the coming one; with counted blocks, ticks for which clock->growth
- * holds. G_MAXUINT64 without groups. */
+ * holds; with passes, ticks for which no member gives back. G_MAXUINT64 without them. */
 static inline guint64
 decode_clock_ticks_to_change(const DecodeClock *clock)
 {
@@ -108,6 +112,13 @@ const GPtrArray *decode_clock_coming_changes(DecodeClock *clock);
 Sequence *decode_clock_next_change(const DecodeClock *clock);
 /* The first of them has what it needs for the coming tick. */
 void decode_clock_pass_change(DecodeClock *clock);
+/* With passes: a member that has just joined gives back next in a step that begins with so many of
+ * its tokens known, at the earliest in the one behind the coming tick. */
+void decode_clock_add_pass(DecodeClock *clock, Sequence *member, guint64 tokens);
+/* The member that gives back first, if it does so `lag` ticks before the coming one or earlier;
+ * NULL: none does. Then decode_clock_move_pass() says when it does so again. */
+Sequence *decode_clock_next_pass(const DecodeClock *clock, guint32 lag);
+void decode_clock_move_pass(DecodeClock *clock, guint64 tokens);
 /* Ticks until the first member ends; G_MAXUINT64: there are no members. */
 static inline guint64
 decode_clock_ticks_to_end(const DecodeClock *clock)

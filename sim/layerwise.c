@@ -27,11 +27,12 @@ layers_ps(const CostPiece *piece)
 gint64
 layerwise_ahead_ps(CostModel *cost, const DecodeContexts *decodes)
 {
-  CostShape shape = {.contexts = *decodes};
+  CostShape shape;
   CostPiece piece;
 
   if (cost == NULL || cost->copy_stages == 0)
     return 0;
+  shape = (CostShape){.contexts = *decodes};
   decode_contexts_add(&shape.contexts, 1);
   shape.sampled = shape.sequences = shape.contexts.count;
   cost_model_step(cost, &shape, 1, &piece);

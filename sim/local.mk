@@ -15,7 +15,9 @@ libspillway_sim_a_SOURCES = \
   %D%/contents/named.c \
   %D%/contents/named_blocks.c %D%/contents/named_blocks.h \
   %D%/contents/radix.c \
+  %D%/contents/radix_keys.h %D%/contents/radix_node.h %D%/contents/radix_pools.c \
   %D%/contents/radix_tree.c %D%/contents/radix_tree.h \
+  %D%/contents/radix_windows.c %D%/contents/radix_windows.h \
   %D%/contents/reuse.c \
   %D%/contents/runs.c \
   %D%/contexts.h \
@@ -52,6 +54,7 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/sglang_prefill.c \
   %D%/engines/sglang_retract.c \
   %D%/engines/sglang_return.c \
+  %D%/engines/sglang_windows.c \
   %D%/engines/trtllm.c %D%/engines/trtllm.h %D%/engines/trtllm_contexts.c \
   %D%/engines/trtllm_room.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
@@ -87,4 +90,5 @@ libspillway_sim_a_SOURCES = \
   %D%/units.h \
   %D%/waiting.c %D%/waiting.h \
   %D%/weight_format.h \
+  %D%/window_pool.h \
   %D%/workload.c %D%/workload.h

@@ -23,12 +23,68 @@ pool_clear(Pool *pool)
   pool->contents = NULL;
 }
 
+/* Tokens that stay in a window's blocks: those of the window; for the prefix cache a window in
+ * whole blocks, so that one that ends with a whole block has all of it. */
+static guint32
+pool_window_kept(const Pool *pool)
+{
+  guint32 tokens = pool->window.config.tokens;
+
+  return pool->class->keeps_content ? pool_blocks_for(pool, tokens) * pool->block_size : tokens;
+}
+
+void
+pool_pass_window(Pool *pool, Sequence *sequence, gint64 tokens, guint32 interval)
+{
+  gint64 window = pool->window.config.tokens, page = pool->block_size;
+  gint64 gone = (gint64)sequence->window_gone * page, passed;
+
+  if (tokens - window < gone + interval)
+    return;
+  gone = MAX(gone, (gint64)sequence->radix_blocks * page);
+  passed = tokens - pool_window_kept(pool);
+  passed = MAX(gone, passed) / page * page;
+  pool->window.free_blocks += (guint32)((passed - gone) / page);
+  sequence->window_gone = (guint32)(passed / page);
+}
+
+guint64
+pool_next_pass(const Pool *pool, const Sequence *sequence)
+{
+  const WindowPoolConfig *window = &pool->window.config;
+  guint64 gone = (guint64)sequence->window_gone * pool->block_size;
+  guint64 due = gone + window->tokens + window->interval;
+
+  /* Blocks of the prefix cache are noted as gone; after that only a whole block is. */
+  if (sequence->window_gone < sequence->radix_blocks)
+    return due;
+  return MAX(due, gone + pool->block_size + pool_window_kept(pool));
+}
+
+void
+pool_begin_window(const Pool *pool, Sequence *sequence, guint32 tokens)
+{
+  if (window_pool_is_used(&pool->window))
+    sequence->window_gone = (tokens - MIN(tokens, pool->window.config.tokens)) / pool->block_size;
+}
+
+/* Blocks of the window pool that the sequence takes with so many more. */
+static guint32
+window_more(const Sequence *sequence, guint32 more)
+{
+  guint32 gone = MAX(sequence->window_gone, sequence->radix_blocks);
+  guint32 blocks = sequence->blocks + more;
+
+  return blocks - MIN(blocks, gone) - pool_window_blocks(sequence);
+}
+
 gboolean
 pool_grow(Pool *pool, Sequence *sequence, guint32 blocks)
 {
   guint32 more = blocks > sequence->blocks ? blocks - sequence->blocks : 0;
 
-  if (more > pool->free_blocks)
+  if (more > pool->free_blocks || (window_pool_is_used(&pool->window) &&
+                                   window_more(sequence, more) > pool->window.free_blocks))
     return FALSE;
   pool->class->take(pool, sequence, more);
   return TRUE;
@@ -135,6 +191,8 @@ void
 pool_release(Pool *pool, Sequence *sequence, Release why)
 {
   pool->class->release(pool, sequence, why);
+  sequence->window_gone = sequence->prefill_steps = 0;
+  sequence->has_decoded = FALSE;
 }
 
 void
@@ -217,10 +275,17 @@ pool_publish(Pool *pool, Sequence *sequence)
 }
 
 void
+pool_evict_both(Pool *pool, guint32 blocks, guint32 window_blocks)
+{
+  if (pool->class->evict != NULL &&
+      (pool->free_blocks < blocks || pool->window.free_blocks < window_blocks))
+    pool->class->evict(pool, blocks, window_blocks);
+}
+
+void
 pool_evict(Pool *pool, guint32 blocks)
 {
-  if (pool->class->evict != NULL && pool->free_blocks < blocks)
-    pool->class->evict(pool, blocks - pool->free_blocks);
+  pool_evict_both(pool, blocks, window_pool_is_used(&pool->window) ? blocks : 0);
 }
 
 void

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "contents.h"
+#include "window_pool.h"
 
 struct Pool {
   guint32 block_size;   /* tokens */
@@ -25,11 +26,13 @@ struct Pool {
   guint32 leaving_blocks;     /* not free: they are being copied to the host */
   guint32 host_leaked_blocks; /* held by requests that the engine dropped without freeing them */
   const KvGroups *groups;     /* borrowed; NULL: one group, with blocks of block_size tokens */
+  WindowPool window;          /* SGLang's, of the layers that see a window; blocks as long */
   const ContentsClass *class; /* what is in the blocks, */
   gpointer contents;          /* in the class's own form */
   gboolean evicted;           /* content was lost that might have been found again */
   guint64 decisions;          /* that the scheduler has begun */
-  GArray *given; /* of guint32, borrowed: gets the id of each block that is taken; may be NULL */
+  GArray *given;    /* of guint32, borrowed: gets the id of each block that is taken; may be NULL */
+  guint given_room; /* for array.h */
 };
 
 /* groups: borrowed; NULL: there is one. */
@@ -69,6 +72,22 @@ static inline gboolean
 pool_holds(const Pool *pool, const Sequence *sequence, guint64 tokens)
 {
   return pool->groups == NULL && tokens <= (guint64)sequence->blocks * pool->block_size;
+}
+
+/* Blocks that can be taken: where there is a window pool, of each as many. */
+static inline guint32
+pool_takeable_blocks(const Pool *pool)
+{
+  return window_pool_is_used(&pool->window) ? MIN(pool->free_blocks, pool->window.free_blocks)
+                                            : pool->free_blocks;
+}
+
+/* Blocks of the window pool that the sequence itself holds: neither gone nor the prefix cache's. */
+static inline guint32
+pool_window_blocks(const Sequence *sequence)
+{
+  return sequence->blocks -
+         MIN(sequence->blocks, MAX(sequence->window_gone, sequence->radix_blocks));
 }
 
 /* Takes free blocks without ids, for a caller that counts them itself. */
@@ -160,8 +179,20 @@ pool_commit(Pool *pool, Sequence *sequence, guint32 tokens)
 }
 /* The sequence has computed a part of its prompt and goes on: that part can be found. */
 void pool_publish(Pool *pool, Sequence *sequence);
-/* Evicts contents that nobody locks until `blocks` blocks are free, or nothing is left to evict. */
+/* With a window pool: the sequence has computed `tokens` tokens that no step in flight still reads
+ * behind their window. If `interval` of them or more have left it, gives back their blocks there,
+ * but for those that the prefix cache has. */
+void pool_pass_window(Pool *pool, Sequence *sequence, gint64 tokens, guint32 interval);
+/* The tokens with which a sequence that decodes gives back next. */
+guint64 pool_next_pass(const Pool *pool, const Sequence *sequence);
+/* A sequence that comes back from the host, of so many blocks in all, has KV for the window of its
+ * `tokens` tokens alone. */
+void pool_begin_window(const Pool *pool, Sequence *sequence, guint32 tokens);
+/* Evicts contents that nobody locks until `blocks` blocks are free, of the window pool as many, or
+ * nothing is left to evict. */
 void pool_evict(Pool *pool, guint32 blocks);
+/* The same with a number of its own for the window pool. */
+void pool_evict_both(Pool *pool, guint32 blocks, guint32 window_blocks);
 /* Marks the first `tokens` tokens of a request, which waits, as used just now. */
 void pool_touch(Pool *pool, guint32 request, guint32 tokens);
 /* Blocks that are free, or whose content can be evicted. */

@@ -44,9 +44,17 @@ begin_pool(Scheduler *self)
   /* Where no two requests share a prefix groups' blocks are counted, and nothing is found. */
   if (groups)
     self->config.prefix_caching &= shares_prefixes;
+  if (config->window_pool.tokens > 0) {
+    g_assert((features & SCHEDULER_IS_SGLANG) != 0 && !groups && config->window_pool.interval > 0);
+    pool->window =
+        (WindowPool){.config = config->window_pool, .free_blocks = config->window_pool.blocks};
+    pool->class = &contents_counted_windows;
+  }
   if (!config->prefix_caching)
     return;
-  if (groups)
+  if (config->window_pool.tokens > 0)
+    contents_use_radix_pools(pool, self->workload);
+  else if (groups)
     contents_use_groups(pool, self->workload,
                         &(GroupContentsConfig){
                             .num_blocks = config->num_gpu_blocks,
@@ -125,6 +133,8 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
                             (class->features & SCHEDULER_GIVES_BACK_SETTLED) != 0 &&
                                 config->async_scheduling,
                             !self->pool.class->names_blocks);
+  if (window_pool_is_used(&self->pool.window))
+    decode_clock_use_passes(&self->clock);
   self->left_in_flight = g_ptr_array_new();
   self->ended_in_flight = g_ptr_array_new();
   self->keepers = g_ptr_array_new();

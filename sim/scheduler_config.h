@@ -9,6 +9,7 @@
 #include "sim/policies/overflow.h"
 #include "sim/policies/victim.h"
 #include "sim/offload/tier.h"
+#include "window_pool.h"
 
 /* TensorRT-LLM: what must fit for a request to start. */
 typedef enum {
@@ -55,6 +56,7 @@ typedef struct {
   gboolean async_scheduling; /* a step is decided while the one before it runs */
   CapacityPolicy capacity_policy; /* TensorRT-LLM's own, */
   ChunkingPolicy chunking_policy; /* and this */
+  WindowPoolConfig window_pool;   /* SGLang's; tokens 0: there is none */
   /* SGLang's own; its pages are block_size, its max_running_requests is max_num_seqs. */
   guint32 chunked_prefill_size; /* tokens of prompts in a step; 0: any, and no prompt is cut */
   guint32 max_prefill_tokens;   /* tokens of prompts in a step, which the last one may exceed */

@@ -79,10 +79,19 @@ struct Sequence {
   Sequence *due_previous, *due_next; /* members that take one at the same tick */
   guint32 victim_place;              /* in the order of victims (victim_order.h), if there is one */
 
+  /* With a window pool (window_pool.h): leading blocks that it gave back there, which is up to date
+   * while the clock runs it, too; and what it ran since it was admitted. */
+  guint32 window_gone;
+  guint32 prefill_steps;
+  gboolean has_decoded;
+
   /* With a radix cache (contents/radix.c): the last node of the path that it locks (NULL: none),
    * and how many of its blocks that path is. */
   struct RadixNode *radix_node;
   guint32 radix_blocks;
+  guint32 radix_window_first; /* with a window pool: the first block of the window that it locks */
+  guint32 radix_branch;       /* blocks that were there when it was admitted, of which the last ones
+                                 had no window: it publishes up to here first; 0: all had one */
 
   /* With prefix caching. */
   guint32 registered_blocks; /* full blocks whose content the cache knows */

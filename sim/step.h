@@ -131,6 +131,9 @@ typedef struct {
       ratio_min; /* each repeat after the first lowers it by decay, at most to min */
   gboolean batch_is_full;
   guint32 evictable_blocks;
+  gboolean has_windows; /* there is a window pool, with so many free and evictable blocks; a repeat
+                           takes as many of it as of the other */
+  guint32 window_free_blocks, window_evictable_blocks;
 } StepSglang;
 
 typedef struct {

@@ -88,7 +88,7 @@ def check_stored_steps(summary, count, path, words):
         for part, time in zip(PARTS, parts):
             sums[part] += repeats * time + (growth * repeats * (repeats - 1) // 2 if part == "attention" else 0)
         line = count.lines[by_step[step]]
-        check_equal((victims, tokens), (len(line.get("preempted", [])), sum(n for _, n, _ in line["scheduled"])), "step %d of %s" % (step, words))
+        check_equal((victims, tokens), (len(line.get("preempted", line.get("retracted", []))), sum(n for _, n, _ in line["scheduled"])), "step %d of %s" % (step, words))
         check(0 <= again <= first, "step %d of %s: %d of %d ps computed again" % (step, words, again, first))
         recomputed = count.recomputing[by_step[step]]
         check(again == 0 or recomputed is None or recomputed > 0, "step %d of %s computes nothing again" % (step, words))

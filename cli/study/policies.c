@@ -93,7 +93,8 @@ refuse_twice(const char *option, const char *what, GError **error)
 static char **
 parse_names(const char *text, const char *option, GError **error)
 {
-  g_auto(GStrv) names = g_strsplit(text, ",", -1);
+  /* An empty text has one empty name. */
+  g_auto(GStrv) names = g_strsplit(*text != '\0' ? text : ",", ",", -1);
 
   for (guint i = 0; names[i] != NULL; i++) {
     g_strstrip(names[i]);
@@ -133,7 +134,7 @@ static GArray *
 parse_reals(const char *text, const char *option, double min, double max, GError **error)
 {
   g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
-  g_auto(GStrv) words = g_strsplit(text, ",", -1);
+  g_auto(GStrv) words = g_strsplit(*text != '\0' ? text : ",", ",", -1);
 
   for (guint i = 0; words[i] != NULL; i++) {
     double value;

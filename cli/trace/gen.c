@@ -40,6 +40,12 @@ check_files(const GenOptions *options, GError **error)
   return TRUE;
 }
 
+int
+trace_write_status(const GError *error)
+{
+  return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_INVAL) ? CLI_USAGE : CLI_FAILED;
+}
+
 static int
 generate(const GenOptions *options, TraceGen *gen)
 {
@@ -56,8 +62,9 @@ generate(const GenOptions *options, TraceGen *gen)
   command = trace_gen_command(gen);
   if (!trace_write(options->out != NULL ? options->out : "-", format, workload, command, NULL,
                    &error))
-    return program_lost_reader() ? CLI_FAILED
-                                 : cli_error(CLI_FAILED, "trace gen", "%s", error->message);
+    return program_lost_reader()
+               ? CLI_FAILED
+               : cli_error(trace_write_status(error), "trace gen", "%s", error->message);
   return CLI_DONE;
 }
 

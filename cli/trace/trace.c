@@ -88,7 +88,8 @@ convert(const char *name, const ConvertOptions *options)
       (workload = read_part(name, options, notes, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!trace_write(options->out, to, workload, NULL, notes, &error))
-    return program_lost_reader() ? CLI_FAILED : cli_error(CLI_FAILED, verb, "%s", error->message);
+    return program_lost_reader() ? CLI_FAILED
+                                 : cli_error(trace_write_status(error), verb, "%s", error->message);
   for (guint i = 0; i < notes->texts->len; i++)
     cli_note(verb, "%s", (const char *)g_ptr_array_index(notes->texts, i));
   return CLI_DONE;

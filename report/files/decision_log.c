@@ -270,6 +270,11 @@ append_sglang(GString *text, const StepReport *report, guint32 free_blocks, doub
 
   append_key(text, "free", (guint64)free_blocks * block_size);
   append_key(text, "evictable", (guint64)step->sglang.evictable_blocks * block_size);
+  if (step->sglang.has_windows) {
+    guint32 taken = step->gpu_free_blocks - free_blocks; /* by repeats, from both pools */
+    append_key(text, "swa_free", (guint64)(step->sglang.window_free_blocks - taken) * block_size);
+    append_key(text, "swa_evictable", (guint64)step->sglang.window_evictable_blocks * block_size);
+  }
   append_key(text, "waiting", step->waiting);
   append_key(text, "running", step->running);
   g_string_append_printf(text, ",\"ratio\":%.9f,\"full\":%s", ratio,

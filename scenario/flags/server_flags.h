@@ -24,6 +24,10 @@ extern const ServerFlag vllm_flags[], sglang_flags[], trtllm_flags[];
 /* Of TensorRT-LLM's file of settings: keys within others are behind a slash. */
 extern const ServerFlag trtllm_file_flags[];
 
+/* Why the choice of CUDA graphs is left out, where it is no mode that is simulated. */
+#define SERVER_GRAPHS_ADVICE                                                                       \
+  "CUDA graphs are taken to be captured as by default; --cudagraph-mode says whether in pieces"
+
 /* The flag of that name, without dashes; NULL: the table has none. A dot and what follows it do not
  * count (compilation-config.mode). */
 const ServerFlag *server_flag_find(const ServerFlag *flags, const char *name);

@@ -195,6 +195,39 @@ take(ServerArgs *args, const ServerFlag *flag, const char *written, const char *
   return server_set(args, written, option, plain != NULL ? plain : value, error);
 }
 
+/* The mode of CUDA graphs in --compilation-config '{"cudagraph_mode": "PIECEWISE"}' or
+ * --compilation-config.cudagraph_mode PIECEWISE; NULL: none that is simulated. */
+static const char *
+graph_mode(const char *name, const char *value)
+{
+  const char *mode = value != NULL && !g_str_has_suffix(name, ".cudagraph-mode")
+                         ? strstr(value, "cudagraph_mode")
+                         : value;
+
+  if (mode == NULL)
+    return NULL;
+  if (strstr(mode, "FULL_AND_PIECEWISE") != NULL)
+    return "full-and-piecewise";
+  return strstr(mode, "PIECEWISE") != NULL ? "piecewise" : NULL;
+}
+
+/* Of what vLLM compiles the mode of its graphs is simulated. */
+static gboolean
+take_compilation(ServerArgs *args, const ServerFlag *flag, const char *written, const char *name,
+                 const char *value, GError **error)
+{
+  const SchedulerClass *class = scheduler_of(args);
+  const char *mode = graph_mode(name, value);
+
+  if (mode == NULL || class == NULL || !(class->features & SCHEDULER_HAS_GRAPH_MODES)) {
+    server_note(args, "%s is left out: %s", written, flag->advice);
+    return TRUE;
+  }
+  if (strchr(name, '.') == NULL)
+    server_note(args, "of %s cudagraph_mode alone is taken", written);
+  return server_set(args, written, "cudagraph-mode", mode, error);
+}
+
 gboolean
 server_take_flag(ServerArgs *args, const ServerFlag *flags, const char *written, const char *name,
                  const char *value, GError **error)
@@ -209,6 +242,8 @@ server_take_flag(ServerArgs *args, const ServerFlag *flags, const char *written,
     g_ptr_array_add(args->files, g_strdup(value));
   else if (flag->use == FLAG_FILE)
     return server_refuse(args, error, written, "found nothing, expected its value");
+  else if (g_strcmp0(flag->advice, SERVER_GRAPHS_ADVICE) == 0)
+    return take_compilation(args, flag, written, name, value, error);
   else if (flag->use == FLAG_NO_EFFECT || (value != NULL && g_strcmp0(flag->harmless, value) == 0))
     g_ptr_array_add(args->no_effect, g_strdup(written));
   else

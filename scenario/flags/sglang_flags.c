@@ -19,6 +19,8 @@ const ServerFlag sglang_flags[] = {
     SAME("chunked-prefill-size"),
     SAME("max-prefill-tokens"),
     SAME("schedule-conservativeness"),
+    SAME("swa-full-tokens-ratio"),
+    SWITCH("disable-hybrid-swa-memory"),
     SWITCH("disable-radix-cache"),
     SWITCH("disable-overlap-schedule"),
     SWITCH("enable-mixed-chunk"),
@@ -77,8 +79,6 @@ const ServerFlag sglang_flags[] = {
     LEFT_OUT_SWITCH("enable-lora", NO_ADAPTERS),
     LEFT_OUT("lora-paths", NO_ADAPTERS, NULL),
     LEFT_OUT("max-loras-per-batch", NO_ADAPTERS, NULL),
-    LEFT_OUT_SWITCH("disable-hybrid-swa-memory",
-                    "KV of layers with a window is as without a window"),
 
     NO_EFFECT("tokenizer-path"),
     NO_EFFECT("tokenizer-mode"),

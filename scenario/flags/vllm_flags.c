@@ -1,8 +1,7 @@
 /* Flags of vllm serve and vllm bench serve. */
 #include "flag_table.h"
 
-#define NO_GRAPH_CHOICE                                                                            \
-  "CUDA graphs are taken to be captured as by default; --cudagraph-mode says whether in pieces"
+#define NO_GRAPH_CHOICE SERVER_GRAPHS_ADVICE
 
 const ServerFlag vllm_flags[] = {
     SAME("model"),
@@ -44,6 +43,7 @@ const ServerFlag vllm_flags[] = {
                     "captured graphs are assumed; --what-if host=2x makes host time dearer"),
     LEFT_OUT("compilation-config", NO_GRAPH_CHOICE, NULL),
     LEFT_OUT("O", NO_GRAPH_CHOICE, NULL),
+    LEFT_OUT("cc", NO_GRAPH_CHOICE, NULL),
     LEFT_OUT("cuda-graph-sizes", NO_GRAPH_CHOICE, NULL),
     LEFT_OUT("max-seq-len-to-capture", NO_GRAPH_CHOICE, NULL),
     LEFT_OUT("max-cudagraph-capture-size", NO_GRAPH_CHOICE, NULL),

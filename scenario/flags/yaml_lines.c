@@ -56,6 +56,17 @@ yaml_behind_quotes(const char *text)
   return *text == quote ? text + 1 : text;
 }
 
+/* TRUE if an odd number of backslashes is before text[at], within quotation marks. */
+static gboolean
+is_escaped(const char *text, gsize at)
+{
+  gsize before = 0;
+
+  while (before < at && text[at - 1 - before] == '\\')
+    before++;
+  return *text == '"' && before % 2 == 1;
+}
+
 char *
 yaml_plain(const char *text, gsize bytes)
 {
@@ -71,7 +82,8 @@ yaml_plain(const char *text, gsize bytes)
   if (comment != NULL)
     *comment = '\0';
   length = strlen(g_strchomp(item));
-  if (length < 2 || (*item != '"' && *item != '\'') || item[length - 1] != *item)
+  if (length < 2 || (*item != '"' && *item != '\'') || item[length - 1] != *item ||
+      is_escaped(item, length - 1))
     return g_steal_pointer(&item);
   item[length - 1] = '\0';
   if (*item == '"')

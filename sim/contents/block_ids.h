@@ -1,6 +1,7 @@
 /* The ids of a sequence's blocks, for contents that name blocks. */
 #pragma once
 
+#include "sim/array.h"
 #include "sim/pool.h"
 
 /* Appends a block to the sequence's, and to pool->given. */
@@ -13,5 +14,5 @@ block_ids_add(Pool *pool, Sequence *sequence, guint32 id)
   }
   sequence->block_ids[sequence->blocks++] = id;
   if (pool->given != NULL)
-    g_array_append_val(pool->given, id);
+    ARRAY_PUSH(pool->given, &pool->given_room, guint32, id);
 }

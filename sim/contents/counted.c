@@ -29,6 +29,28 @@ const ContentsClass contents_counted = {
     .release = release,
 };
 
+/* With a window pool: what is not gone there is taken and given back with the rest. */
+static void
+take_both(Pool *pool, Sequence *sequence, guint32 blocks)
+{
+  guint32 held = sequence != NULL ? pool_window_blocks(sequence) : 0;
+
+  take(pool, sequence, blocks);
+  pool->window.free_blocks -= sequence != NULL ? pool_window_blocks(sequence) - held : blocks;
+}
+
+static void
+release_both(Pool *pool, Sequence *sequence, Release why)
+{
+  pool->window.free_blocks += pool_window_blocks(sequence);
+  release(pool, sequence, why);
+}
+
+const ContentsClass contents_counted_windows = {
+    .take = take_both,
+    .release = release_both,
+};
+
 /* With groups a sequence's blocks follow from its tokens. */
 static void
 give_back(Pool *pool, Sequence *sequence, guint32 settled)

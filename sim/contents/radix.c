@@ -121,9 +121,9 @@ release(Pool *pool, Sequence *sequence, Release why)
 }
 
 static void
-evict(Pool *pool, guint32 blocks)
+evict(Pool *pool, guint32 blocks, guint32 window_blocks G_GNUC_UNUSED)
 {
-  pool->free_blocks += radix_tree_evict(pool->contents, blocks);
+  pool->free_blocks += radix_tree_evict(pool->contents, blocks - pool->free_blocks).pages;
   pool->evictable_blocks = radix_tree_evictable_pages(pool->contents);
 }
 
@@ -153,5 +153,5 @@ void
 contents_use_radix(Pool *pool, const Workload *workload)
 {
   pool->class = &contents_radix;
-  pool->contents = radix_tree_new(workload, pool->block_size);
+  pool->contents = radix_tree_new(workload, pool->block_size, 0);
 }

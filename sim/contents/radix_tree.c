@@ -1,47 +1,16 @@
-#include "radix_tree.h"
+#include "radix_keys.h"
+#include "radix_windows.h"
 
 #include "sim/heap.h"
-#include "sim/mix.h"
-
-#define NOWHERE G_MAXUINT32
-
-/* A time of use is a count of uses in the high bits, less a node's distance from the match's end.
- */
-enum { DEPTH_BITS = 20 };
-
-struct RadixNode {
-  RadixNode *parent;
-  RadixNode *chain_next; /* in the table of children; of a spare node, the next spare one */
-  guint64 key;           /* of its first page, under its parent */
-  guint64 number;        /* of no other node, ever */
-  guint64 used;          /* last time of use */
-  guint32 request;       /* its tokens: the request's pages first … end - 1 */
-  guint32 first, end;
-  guint32 locks;
-  guint32 children;
-  guint32 heap_index; /* among the leaves that can be evicted; NOWHERE: it is none of them */
-};
-
-struct RadixTree {
-  const Workload *workload;
-  guint32 page_tokens;
-  RadixNode root;
-  guint64 numbers, uses;
-  guint32 evictable_pages;
-  RadixNode **chains; /* a hash table of children by parent and first page */
-  guint32 chain_mask, nodes;
-  RadixNode **leaves; /* a heap, the least recently used first */
-  guint32 n_leaves, leaves_room;
-  RadixNode *spare;
-};
 
 RadixTree *
-radix_tree_new(const Workload *workload, guint32 page_tokens)
+radix_tree_new(const Workload *workload, guint32 page_tokens, guint32 window_tokens)
 {
   RadixTree *tree = g_new0(RadixTree, 1);
 
   tree->workload = workload;
   tree->page_tokens = page_tokens;
+  tree->window_tokens = window_tokens;
   tree->chain_mask = 1023;
   tree->chains = g_new0(RadixNode *, tree->chain_mask + 1);
   tree->root.locks = 1;
@@ -76,63 +45,16 @@ radix_tree_evictable_pages(const RadixTree *tree)
   return tree->evictable_pages;
 }
 
-/* Content ----------------------------------------------------------------------------------- */
-
-/* Pages that the prompt's prefix hashes cover whole. */
-static guint32
-covered_pages(const RadixTree *tree, const Request *request)
+guint32
+radix_tree_window_pages(const RadixTree *tree)
 {
-  guint64 tokens =
-      MIN((guint64)request->hash_count * request->hash_block_tokens, request->prompt_tokens);
-
-  return (guint32)(tokens / tree->page_tokens);
+  return tree->window_pages;
 }
 
-/* Index of the hash that covers the page's last token and all before it. */
-static guint64
-hash_index(const RadixTree *tree, const Request *request, guint32 page)
+guint32
+radix_tree_evictable_window_pages(const RadixTree *tree)
 {
-  return (((guint64)page + 1) * tree->page_tokens - 1) / request->hash_block_tokens;
-}
-
-static guint64
-hash_of(const RadixTree *tree, const Request *request, guint64 index)
-{
-  return g_array_index(tree->workload->hashes, guint64, request->hash_first + index);
-}
-
-/* The key of the page below the node that its prefix ends with. */
-static guint64
-page_key(const RadixTree *tree, const RadixNode *parent, guint32 index, guint32 page)
-{
-  const Request *request = workload_request(tree->workload, index);
-  guint64 key = mix64(parent->number + MIX64_STEP);
-
-  if (page < covered_pages(tree, request))
-    return mix64((key ^ hash_of(tree, request, hash_index(tree, request, page))) +
-                 request->hash_block_tokens);
-  return mix64(key + mix64(((guint64)index << 32 | page) ^ G_GUINT64_CONSTANT(0xd1b54a32d192ed03)));
-}
-
-/* The first page at which the node and the request's first `pages` pages differ, or where one ends;
- * the node's first page is known to be equal. */
-static guint32
-common_end(const RadixTree *tree, const RadixNode *node, guint32 index, guint32 pages)
-{
-  const Request *a = workload_request(tree->workload, node->request);
-  const Request *b = workload_request(tree->workload, index);
-  guint32 end = MIN(node->end, pages), page = node->first;
-
-  if (node->request == index)
-    return end;
-  end = MIN(end, MIN(covered_pages(tree, a), covered_pages(tree, b)));
-  while (page < end) {
-    guint64 hash = hash_index(tree, a, page);
-    if (hash_of(tree, a, hash) != hash_of(tree, b, hash))
-      return page;
-    page = MAX(page + 1, (guint32)((hash + 1) * a->hash_block_tokens / tree->page_tokens));
-  }
-  return MIN(page, end);
+  return tree->evictable_window_pages;
 }
 
 /* Children ---------------------------------------------------------------------------------- */
@@ -169,7 +91,7 @@ hang(RadixTree *tree, RadixNode *node, RadixNode *parent)
   if (++tree->nodes > tree->chain_mask)
     grow_chains(tree);
   node->parent = parent;
-  node->key = page_key(tree, parent, node->request, node->first);
+  node->key = radix_page_key(tree, parent, node->request, node->first);
   chain = chain_of(tree, node->key);
   node->chain_next = *chain;
   *chain = node;
@@ -191,7 +113,7 @@ unhang(RadixTree *tree, RadixNode *node)
 static RadixNode *
 child_of(const RadixTree *tree, const RadixNode *parent, guint32 request, guint32 page)
 {
-  guint64 key = page_key(tree, parent, request, page);
+  guint64 key = radix_page_key(tree, parent, request, page);
   RadixNode *node = *chain_of(tree, key);
 
   while (node != NULL && node->key != key)
@@ -287,7 +209,19 @@ split(RadixTree *tree, RadixNode *node, guint32 at)
   node->first = at;
   hang(tree, node, upper);
   use(tree, node, next_use(tree));
+  if (tree->window_tokens > 0)
+    radix_windows_split(tree, upper, node);
   return upper;
+}
+
+/* Makes the path to `end` the most recently used. */
+static void
+use_path(RadixTree *tree, RadixNode *end)
+{
+  guint64 when = next_use(tree);
+
+  for (RadixNode *n = end; n != &tree->root; n = n->parent)
+    use(tree, n, when--);
 }
 
 guint32
@@ -295,19 +229,56 @@ radix_tree_match(RadixTree *tree, guint32 request, guint32 tokens, RadixNode **n
 {
   guint32 pages = tokens / tree->page_tokens, page = 0;
   RadixNode *end = &tree->root, *child;
-  guint64 when;
 
   while (page < pages && (child = child_of(tree, end, request, page)) != NULL) {
-    page = common_end(tree, child, request, pages);
+    page = radix_common_end(tree, child, request, pages);
     end = page < child->end ? split(tree, child, page) : child;
     if (end != child)
       break;
   }
-  when = next_use(tree);
-  for (RadixNode *n = end; n != &tree->root; n = n->parent)
-    use(tree, n, when--);
+  use_path(tree, end);
   *node = end;
   return page;
+}
+
+guint32
+radix_tree_match_windows(RadixTree *tree, guint32 request, guint32 tokens, RadixNode **node,
+                         guint32 *there)
+{
+  guint32 pages = tokens / tree->page_tokens, page = 0, found = 0;
+  guint64 seen = tree->window_tokens; /* tokens before the page without a gap, from the first on */
+  RadixNode *end = &tree->root, *best = end, *child;
+
+  while (page < pages && (child = child_of(tree, end, request, page)) != NULL) {
+    guint32 first = page;
+    page = radix_common_end(tree, child, request, pages);
+    end = page < child->end ? split(tree, child, page) : child;
+    seen = end->has_window ? seen + (guint64)(page - first) * tree->page_tokens : 0;
+    if (seen >= tree->window_tokens) {
+      best = end;
+      found = page;
+    }
+    if (end != child)
+      break;
+  }
+  radix_windows_use(tree, best);
+  use_path(tree, best);
+  *node = best;
+  *there = page;
+  return found;
+}
+
+/* Hangs a new leaf of the request's pages under the parent. */
+static RadixNode *
+add_leaf(RadixTree *tree, guint32 request, guint32 first, guint32 end, RadixNode *parent)
+{
+  RadixNode *leaf = new_node(tree, request, first, end);
+
+  hang(tree, leaf, parent);
+  tree->evictable_pages += end - first;
+  update_leaf(tree, leaf);
+  update_leaf(tree, parent);
+  return leaf;
 }
 
 guint32
@@ -318,17 +289,69 @@ radix_tree_insert(RadixTree *tree, guint32 request, guint32 tokens, RadixNode **
 
   while (page < pages && (child = child_of(tree, end, request, page)) != NULL) {
     use(tree, child, next_use(tree));
-    page = common_end(tree, child, request, pages);
+    page = radix_common_end(tree, child, request, pages);
     end = page < child->end ? split(tree, child, page) : child;
   }
-  *node = end;
-  if (page < pages) {
-    *node = new_node(tree, request, page, pages);
-    hang(tree, *node, end);
-    tree->evictable_pages += pages - page;
-    update_leaf(tree, *node);
-    update_leaf(tree, end);
+  *node = page < pages ? add_leaf(tree, request, page, pages, end) : end;
+  return page;
+}
+
+/* What was there already of a sequence's pages: those that had no window get the sequence's, but
+ * for what it gave back. Returns the node that ends there, and how many of the sequence's window's
+ * pages are not wanted. */
+static RadixNode *
+adopt_windows(RadixTree *tree, RadixNode *node, const RadixOwn *own, guint32 *unwanted)
+{
+  guint32 live = MAX(node->first, own->gone);
+
+  if (own->from >= node->end || live >= node->end)
+    return node;
+  if (node->has_window) {
+    *unwanted += node->end - MAX(live, own->from);
+    return node;
   }
+  if (live > node->first)
+    split(tree, node, live);
+  radix_windows_put(tree, node);
+  return node;
+}
+
+/* A new leaf: the pages that the sequence gave back are a node without a window, and those of the
+ * last window one for itself, which alone is locked with the leaf. */
+static void
+put_leaf_windows(RadixTree *tree, RadixNode *leaf, guint32 gone)
+{
+  guint32 window = (tree->window_tokens + tree->page_tokens - 1) / tree->page_tokens;
+
+  if (gone >= leaf->end)
+    return;
+  if (gone > leaf->first)
+    split(tree, leaf, gone);
+  if (leaf->end - leaf->first > window)
+    radix_windows_put(tree, split(tree, leaf, leaf->end - window));
+  radix_windows_put(tree, leaf);
+}
+
+guint32
+radix_tree_insert_windows(RadixTree *tree, guint32 request, guint32 tokens, const RadixOwn *own,
+                          RadixNode **node, guint32 *unwanted)
+{
+  guint32 pages = tokens / tree->page_tokens, page = 0;
+  RadixNode *end = &tree->root, *child;
+
+  *unwanted = 0;
+  while (page < pages && (child = child_of(tree, end, request, page)) != NULL) {
+    use(tree, child, next_use(tree));
+    page = radix_common_end(tree, child, request, pages);
+    end = page < child->end ? split(tree, child, page) : child;
+    end = adopt_windows(tree, end, own, unwanted);
+  }
+  if (page < pages) {
+    end = add_leaf(tree, request, page, pages, end);
+    put_leaf_windows(tree, end, own->gone);
+  }
+  radix_windows_use(tree, end);
+  *node = end;
   return page;
 }
 
@@ -352,21 +375,50 @@ radix_tree_unlock(RadixTree *tree, RadixNode *node)
     }
 }
 
-guint32
+/* Takes a leaf that can go out of the tree. Returns its pages, and those of its window. */
+static RadixFreed
+drop_leaf(RadixTree *tree, RadixNode *leaf)
+{
+  RadixNode *parent = leaf->parent;
+  const RadixFreed freed = {leaf->end - leaf->first, radix_windows_drop(tree, leaf)};
+
+  leaf->locks = 1; /* it leaves the heap */
+  update_leaf(tree, leaf);
+  unhang(tree, leaf);
+  leaf->chain_next = tree->spare;
+  tree->spare = leaf;
+  update_leaf(tree, parent);
+  tree->evictable_pages -= freed.pages;
+  return freed;
+}
+
+RadixFreed
 radix_tree_evict(RadixTree *tree, guint32 pages)
 {
-  guint32 freed = 0;
+  RadixFreed freed = {0};
 
-  while (freed < pages && tree->n_leaves > 0) {
-    RadixNode *leaf = tree->leaves[0], *parent = leaf->parent;
-    freed += leaf->end - leaf->first;
-    leaf->locks = 1; /* it leaves the heap */
-    update_leaf(tree, leaf);
-    unhang(tree, leaf);
-    leaf->chain_next = tree->spare;
-    tree->spare = leaf;
-    update_leaf(tree, parent);
+  while (freed.pages < pages && tree->n_leaves > 0) {
+    const RadixFreed leaf = drop_leaf(tree, tree->leaves[0]);
+    freed.pages += leaf.pages;
+    freed.window_pages += leaf.window_pages;
   }
-  tree->evictable_pages -= freed;
+  return freed;
+}
+
+RadixFreed
+radix_tree_evict_windows(RadixTree *tree, guint32 pages)
+{
+  RadixFreed freed = {0};
+  RadixNode *node;
+
+  while (freed.window_pages < pages && (node = radix_windows_oldest(tree)) != NULL) {
+    RadixFreed one = {.window_pages = node->end - node->first};
+    if (node->heap_index != NOWHERE)
+      one = drop_leaf(tree, node);
+    else
+      radix_windows_drop(tree, node);
+    freed.pages += one.pages;
+    freed.window_pages += one.window_pages;
+  }
   return freed;
 }

@@ -20,7 +20,8 @@
 typedef struct RadixTree RadixTree;
 typedef struct RadixNode RadixNode;
 
-RadixTree *radix_tree_new(const Workload *workload, guint32 page_tokens);
+/* window_tokens: of the layers that see a window, where their KV has a pool of its own; 0: none. */
+RadixTree *radix_tree_new(const Workload *workload, guint32 page_tokens, guint32 window_tokens);
 void radix_tree_free(RadixTree *tree);
 
 /* Pages in nodes that nobody locks. */
@@ -37,6 +38,35 @@ guint32 radix_tree_insert(RadixTree *tree, guint32 request, guint32 tokens, Radi
 /* Lock and unlock the path from the root to `node`; a path may be locked several times. */
 void radix_tree_lock(RadixTree *tree, RadixNode *node);
 void radix_tree_unlock(RadixTree *tree, RadixNode *node);
+/* The same of the last window of the path, where there is a window pool. The first returns the
+ * first page that it locks, which the second asks for. */
+guint32 radix_windows_lock(RadixTree *tree, RadixNode *node);
+void radix_windows_unlock(RadixTree *tree, RadixNode *node, guint32 first);
 
-/* Evicts at least `pages` pages, or all that can go; returns how many. */
-guint32 radix_tree_evict(RadixTree *tree, guint32 pages);
+/* What an eviction freed, there and in the window pool. */
+typedef struct {
+  guint32 pages, window_pages;
+} RadixFreed;
+
+/* Evicts at least `pages` pages, or all that can go. */
+RadixFreed radix_tree_evict(RadixTree *tree, guint32 pages);
+
+/* With a window pool. A node's pages may have lost theirs there, and a prefix is of use where the
+ * last window_tokens of it have them, or all from the first on. Pages there, and those that nobody
+ * locks: */
+guint32 radix_tree_window_pages(const RadixTree *tree);
+guint32 radix_tree_evictable_window_pages(const RadixTree *tree);
+/* As radix_tree_match(), of prefixes of use. *there: pages that are there, with a window or not. */
+guint32 radix_tree_match_windows(RadixTree *tree, guint32 request, guint32 tokens, RadixNode **node,
+                                 guint32 *there);
+/* A sequence's own pages: those from `from` on, of which it gave back those before `gone` there. */
+typedef struct {
+  guint32 from, gone;
+} RadixOwn;
+/* As radix_tree_insert(). Nodes that have lost their window get the sequence's. *unwanted: pages of
+ * its window that the tree had. */
+guint32 radix_tree_insert_windows(RadixTree *tree, guint32 request, guint32 tokens,
+                                  const RadixOwn *own, RadixNode **node, guint32 *unwanted);
+/* Evicts at least `pages` pages there, or all that can go: of the nodes that nobody locks there the
+ * least recently used, leaves with all of theirs. */
+RadixFreed radix_tree_evict_windows(RadixTree *tree, guint32 pages);

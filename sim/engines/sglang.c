@@ -7,6 +7,8 @@
  * their KV and go to the waiting queue's tail. With the overlap schedule a decision does not know
  * the outputs of the step in flight: who ends by its length is foreseen, who ends by EOS computes a
  * token in vain, and a retracted request's token on its way is lost.
+ * Where layers that see a window have a pool of their own (sim/window_pool.h), what is said of room
+ * holds of both pools, and the engine tries to admit at each decision.
  * Anything but that order and recomputing is a what-if: who was copied to the host comes back
  * before anybody is admitted, straight into the running batch, as in the engine's decode servers.
  * Rules: recorded schedules, and sglang's managers/scheduler.py, schedule_batch.py.
@@ -71,7 +73,8 @@ merge_prefilled(Scheduler *self)
   SequenceQueue *prefilling = &self->prefilling;
   Sequence *sequence, *next;
 
-  state->will_publish = state->prefilled > 0 && self->in_flight && self->config.prefix_caching;
+  state->will_publish = (state->prefilled > 0 || state->brought_back) && self->in_flight &&
+                        self->config.prefix_caching;
   if (state->prefilled == 0)
     return;
   if (state->chunked != NULL)
@@ -90,19 +93,6 @@ merge_prefilled(Scheduler *self)
 
 /* Decode ------------------------------------------------------------------------------------ */
 
-/* The next request whose EOS is in flight, from *i on; NULL: there is none. These are not known to
- * have ended, and decode once more; they stand anywhere among the members of the clock. */
-static Sequence *
-next_eos_in_flight(const Scheduler *self, guint *i)
-{
-  while (*i < self->ended_in_flight->len) {
-    Sequence *sequence = g_ptr_array_index(self->ended_in_flight, (*i)++);
-    if (sequence->queue == &self->running && sequence->ending)
-      return sequence;
-  }
-  return NULL;
-}
-
 /* How many blocks a decode step takes. */
 static guint32
 count_due(Scheduler *self)
@@ -114,7 +104,7 @@ count_due(Scheduler *self)
 
   for (s = apart ? scheduler_first_loose(self) : self->running.head; s != NULL; s = s->next)
     due += !(apart && s->ending) && sglang_needs_block(self, s);
-  while (apart && (s = next_eos_in_flight(self, &i)) != NULL)
+  while (apart && (s = sglang_next_eos_in_flight(self, &i)) != NULL)
     due += sglang_needs_block(self, s);
   return due;
 }
@@ -126,6 +116,8 @@ decode_all(Scheduler *self, Step *step)
   Sequence *loose = apart ? scheduler_first_loose(self) : self->running.head, *sequence;
   guint i = 0;
 
+  if (sglang_has_windows(self))
+    sglang_pass_windows(self);
   pool_evict(&self->pool, self->running.length); /* as if each needed one */
   if (apart) {
     scheduler_take_all_due(self);
@@ -134,7 +126,7 @@ decode_all(Scheduler *self, Step *step)
   for (; loose != NULL; loose = loose->next)
     if (!(apart && loose->ending))
       sglang_add_decode(self, step, loose);
-  while (apart && (sequence = next_eos_in_flight(self, &i)) != NULL)
+  while (apart && (sequence = sglang_next_eos_in_flight(self, &i)) != NULL)
     sglang_add_decode(self, step, sequence);
 }
 
@@ -147,18 +139,21 @@ set_repeat(Scheduler *self, Step *step)
   guint32 reserve = 0;
 
   scheduler_join_clock(self, step);
-  if ((sglang_waits(self) && !state->batch_is_full) || self->ended_in_flight->len > 0 ||
-      state->will_publish || !step_is_only_decodes(step))
+  if ((sglang_waits(self) && (!state->batch_is_full || sglang_has_windows(self))) ||
+      state->chunked != NULL || self->ended_in_flight->len > 0 || state->will_publish ||
+      !step_is_only_decodes(step))
     return;
   /* With pages of several tokens one is evicted for each, needed or not, so decisions change the
    * cache. */
-  if (self->config.block_size > 1 && self->pool.evictable_blocks > 0)
+  if (self->config.block_size > 1 &&
+      (self->pool.evictable_blocks > 0 || self->pool.window.evictable_blocks > 0))
     reserve = self->running.length;
   scheduler_set_repeat(self, step, reserve);
   /* A retraction after the repeats drops a token of the step in flight, which must then stand
    * alone. */
   if (self->config.async_scheduling && step->repeat > 1 &&
-      self->pool.free_blocks - step_grown_blocks(step, step->repeat) < self->running.length)
+      pool_takeable_blocks(&self->pool) - step_grown_blocks(step, step->repeat) <
+          self->running.length)
     step->repeat--;
 }
 
@@ -174,7 +169,7 @@ decode(Scheduler *self, Step *step)
     state->batch_is_full = FALSE;
     return;
   }
-  if (self->list_decodes && next_eos_in_flight(self, &i) != NULL)
+  if (self->list_decodes && sglang_next_eos_in_flight(self, &i) != NULL)
     scheduler_dissolve_clock(self, step); /* for their places in the list */
   if (sglang_free_blocks(self, step, count_due(self))) {
     state->ratio = MAX(state->ratio - state->ratio_decay, state->min_ratio);
@@ -219,11 +214,15 @@ schedule(Scheduler *self, Step *step)
   if (!sglang_prefill(self, step) && self->running.length > 0)
     decode(self, step);
   state->running_known = self->running.length;
+  state->brought_back = step->swapped_in->len > 0;
   step->sglang.new_token_ratio = state->ratio;
   step->sglang.ratio_decay = state->ratio_decay;
   step->sglang.ratio_min = state->min_ratio;
   step->sglang.batch_is_full = state->batch_is_full;
   step->sglang.evictable_blocks = self->pool.evictable_blocks;
+  step->sglang.has_windows = sglang_has_windows(self);
+  step->sglang.window_free_blocks = self->pool.window.free_blocks;
+  step->sglang.window_evictable_blocks = self->pool.window.evictable_blocks;
 }
 
 const SchedulerClass scheduler_sglang = {
@@ -231,7 +230,7 @@ const SchedulerClass scheduler_sglang = {
     .help = "SGLang 0.5.23: prefills first, retracts the fewest outputs, recomputes",
     .evidence =
         "read in the release; recorded, with and without radix cache and overlap, in pages of "
-        "1 and 16, with mixed chunks, ignore_eos, EOS",
+        "1 and 16, with mixed chunks, ignore_eos, EOS; windows' own pool read, not recorded",
     .costs_as = "vllm-v1",
     .features = SCHEDULER_IS_SGLANG | SCHEDULER_OWN_VICTIMS,
     .stops_at_max_model_len = FALSE,

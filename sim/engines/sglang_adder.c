@@ -6,9 +6,26 @@ adder_reserve(Adder *a, gint64 tokens, gint64 new_tokens)
   gint64 extend = adder_paged(a, tokens), page = a->scheduler->config.block_size;
 
   a->total += (double)(extend + page + new_tokens);
+  if (sglang_has_windows(a->scheduler))
+    a->window += adder_window_tokens(a, extend, new_tokens);
   a->current += extend + page;
   a->input -= extend;
   a->chunk -= extend;
+}
+
+gint64
+adder_window_chunk(const Adder *a, const Sequence *sequence, gint64 tokens)
+{
+  const Scheduler *self = a->scheduler;
+  gint64 page = self->config.block_size, new_tokens = sglang_outputs_left(self, sequence), most;
+  gint64 needed = adder_window_tokens(a, adder_paged(a, tokens), new_tokens);
+
+  if (needed < adder_window_left(a))
+    return a->chunks ? a->chunk : tokens;
+  if (!a->chunks || needed < (gint64)self->pool.window.config.blocks * page)
+    return 0;
+  most = adder_window_left(a) - adder_window_tokens(a, 0, new_tokens);
+  return CLAMP(most / page * page, 0, a->chunk);
 }
 
 void

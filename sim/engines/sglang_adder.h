@@ -10,6 +10,7 @@ typedef struct {
   Step *step;
   double total;    /* tokens reserved to the end of each request (sglang_prefill.c) */
   gint64 current;  /* tokens that this step takes */
+  gint64 window;   /* with a window pool: tokens reserved there */
   gint64 input;    /* prompt tokens that the step may still take, */
   gint64 chunk;    /* and those left of its chunk; where `chunks` */
   gboolean chunks; /* prompts may be cut */
@@ -43,10 +44,30 @@ adder_left(const Adder *a)
   return (double)adder_available_tokens(a) - a->total;
 }
 
+static inline gint64
+adder_window_left(const Adder *a)
+{
+  return (gint64)sglang_window_blocks(a->scheduler) * a->scheduler->config.block_size - a->window;
+}
+
+/* Tokens of the window pool that a request takes at most for `tokens` tokens of its prompt, of
+ * which a step computes no more than a chunk, and new_tokens of output: estimate_swa_kv_tokens().
+ */
+static inline gint64
+adder_window_tokens(const Adder *a, gint64 tokens, gint64 new_tokens)
+{
+  gint64 window = a->scheduler->pool.window.config.tokens;
+  gint64 step = a->chunks ? MIN(tokens, a->chunk) : tokens;
+
+  return MAX(step - window, 0) + MIN(tokens + new_tokens, window) + a->scheduler->config.block_size;
+}
+
 static inline AddResult
 adder_budget(const Adder *a)
 {
   if (adder_left(a) <= 0 || adder_available_tokens(a) - a->current <= 0)
+    return ADD_NO_TOKEN;
+  if (sglang_has_windows(a->scheduler) && adder_window_left(a) <= 0)
     return ADD_NO_TOKEN;
   return a->input <= 0 || (a->chunks && a->chunk <= 0) ? ADD_OTHER : ADD_CONTINUE;
 }
@@ -68,6 +89,10 @@ sglang_outputs_left(const Scheduler *self, const Sequence *sequence)
 
 /* Reserves room for `tokens` prompt tokens and new_tokens of output. */
 void adder_reserve(Adder *a, gint64 tokens, gint64 new_tokens);
+/* With a window pool: how many tokens of a prompt a step may compute, of `tokens` that the sequence
+ * lacks; 0: it is not admitted. Where the pool could never hold what the sequence takes there, but
+ * a part of its prompt, that part; without chunks all or nothing. */
+gint64 adder_window_chunk(const Adder *a, const Sequence *sequence, gint64 tokens);
 /* Adds the sequence to the step, with `tokens` of its prompt behind what it has. */
 void adder_take(Adder *a, Sequence *sequence, guint32 tokens);
 /* Adds the head of the waiting ones, behind what was found of it or what it kept, and reserves room

@@ -11,7 +11,7 @@ gboolean
 sglang_free_blocks(Scheduler *self, Step *step, guint32 blocks)
 {
   pool_evict(&self->pool, blocks);
-  return scheduler_free_up(self, step, NULL, blocks);
+  return scheduler_free_up(self, step, NULL, blocks) && pool_takeable_blocks(&self->pool) >= blocks;
 }
 
 gboolean
@@ -36,6 +36,17 @@ sglang_outputs(const Scheduler *self, const Sequence *sequence)
     return sequence->generated_tokens +
            (guint32)(self->clock.ticks - sequence->joined_ticks - self->tick_in_flight);
   return sequence->generated_tokens - (sequence->in_flight ? 1 : 0);
+}
+
+Sequence *
+sglang_next_eos_in_flight(const Scheduler *self, guint *i)
+{
+  while (*i < self->ended_in_flight->len) {
+    Sequence *sequence = g_ptr_array_index(self->ended_in_flight, (*i)++);
+    if (sequence->queue == &self->running && sequence->ending)
+      return sequence;
+  }
+  return NULL;
 }
 
 gboolean
@@ -66,6 +77,7 @@ sglang_add_decode(Scheduler *self, Step *step, Sequence *sequence)
 {
   if (sglang_needs_block(self, sequence))
     pool_grow(&self->pool, sequence, sequence->blocks + 1);
+  sequence->has_decoded = TRUE;
   scheduler_add_entry(self, step, sequence, 1, sglang_kind(step, sequence));
   if (sequence->ending) { /* by EOS, which is not known yet: the result will be dropped */
     StepEntry *entry = &g_array_index(step->entries, StepEntry, step->entries->len - 1);

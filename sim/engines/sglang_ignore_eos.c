@@ -85,8 +85,14 @@ adder_add_ignoring_eos(Adder *a, Sequence *sequence)
 
   if ((double)(need + kept) > MIN((double)(adder_available_tokens(a) - a->current), adder_left(a)))
     return ADD_NO_TOKEN;
-  list_ends(a, sequence);
-  if (!lasts_to_all_ends(a, need + kept))
+  if (sglang_has_windows(a->scheduler)) {
+    if (adder_window_tokens(a, fill, sglang_outputs_left(a->scheduler, sequence)) >
+        adder_window_left(a))
+      return ADD_NO_TOKEN;
+  } else {
+    list_ends(a, sequence);
+  }
+  if (!sglang_has_windows(a->scheduler) && !lasts_to_all_ends(a, need + kept))
     return ADD_NO_TOKEN;
   if (is_cut && a->chunk == 0)
     return ADD_OTHER;

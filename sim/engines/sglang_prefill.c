@@ -23,7 +23,8 @@ reserve_running(Adder *a)
   a->total += sum;
 }
 
-/* Adds the rest of a prompt, as much as has room, and at least a chunk, so that it gets on. */
+/* Adds the rest of a prompt, as much as has room, and at least a chunk, so that it gets on. With a
+ * window pool it waits where there is no room. */
 static void
 add_chunked(Adder *a, Sequence *sequence)
 {
@@ -34,6 +35,12 @@ add_chunked(Adder *a, Sequence *sequence)
 
   if (a->chunks)
     room = MIN(room, a->chunk);
+  if (sglang_has_windows(a->scheduler)) {
+    room = MIN(room, adder_window_left(a) - a->scheduler->config.block_size);
+    sequence->step_tokens = 0;
+    if (room <= 0)
+      return;
+  }
   if (room <= 0)
     room = a->chunk;
   is_cut = wanted > room;
@@ -53,11 +60,17 @@ add_usual(Adder *a, Sequence *sequence)
   guint32 page = self->config.block_size, fill = sequence_length(sequence);
   guint32 kept = sequence->computed_tokens;
   const PoolPrefix prefix = pool_find(&self->pool, sequence, fill - 1);
-  gint64 extend = fill - prefix.tokens, tokens = a->chunks ? a->chunk / page * page : extend;
+  gint64 extend = fill - prefix.tokens, chunk = a->chunks ? a->chunk : extend, tokens;
   /* Available blocks include what it kept; what was found of it is locked and not among them. */
   gint64 total = kept + extend + sglang_outputs_left(self, sequence) + page;
   AddResult result = ADD_CONTINUE;
 
+  if (sglang_has_windows(self) && (double)total < adder_left(a)) {
+    chunk = adder_window_chunk(a, sequence, extend);
+    if (chunk == 0)
+      total = G_MAXINT64;
+  }
+  tokens = a->chunks ? chunk / page * page : extend;
   if ((double)total >= adder_left(a))
     result = ADD_NO_TOKEN;
   else if ((!a->chunks && adder_paged(a, extend) >= a->input && a->n > 0) ||
@@ -69,7 +82,7 @@ add_usual(Adder *a, Sequence *sequence)
     pool_let_go(&self->pool, &prefix);
     return result;
   }
-  if (a->chunks && adder_paged(a, extend) > a->chunk)
+  if (a->chunks && adder_paged(a, extend) > chunk)
     adder_admit(a, sequence, &prefix, tokens, TRUE, tokens);
   else
     adder_admit(a, sequence, &prefix, extend, FALSE, extend);
@@ -128,10 +141,15 @@ run_prefills(Adder *a)
   guint32 page = self->config.block_size;
   guint64 tokens = 0;
 
-  for (const Sequence *s = self->prefilling.head; s != NULL; s = s->next)
-    tokens += s->step_tokens + (page > 1 ? page : 0);
+  for (Sequence *s = self->prefilling.head; s != NULL; s = s->next) {
+    tokens += s->step_tokens + (page > 1 && s->step_tokens > 0 ? page : 0);
+    if (s->step_tokens > 0 && sglang_has_windows(self))
+      sglang_pass_prefill(self, s);
+  }
   pool_evict(&self->pool, (guint32)((tokens + page - 1) / page));
   for (Sequence *s = self->prefilling.head; s != NULL; s = s->next) {
+    if (s->step_tokens == 0) /* it waits for room in the window pool */
+      continue;
     guint32 blocks =
         MAX(pool_blocks_for(&self->pool, (guint64)s->computed_tokens + s->step_tokens), s->blocks);
     if (!scheduler_free_up(self, a->step, s, blocks - s->blocks) ||
@@ -158,6 +176,9 @@ mix_decodes(Adder *a)
     due += sglang_needs_block(self, s);
   if (self->running.length == 0 || !sglang_free_blocks(self, a->step, due))
     return;
+  if (sglang_has_windows(self))
+    sglang_pass_windows(self);
+  pool_evict(&self->pool, self->running.length); /* as in a step of decodes */
   a->step->sglang.mode = "mixed";
   while (self->running.length > 0) {
     Sequence *sequence = sequence_queue_pop_head(&self->running);
@@ -199,7 +220,8 @@ sglang_prefill(Scheduler *self, Step *step)
       .chunks = c->chunked_prefill_size > 0,
   };
 
-  if (self->running.length == 0)
+  /* With windows the engine tries at each decision. */
+  if (self->running.length == 0 || sglang_has_windows(self))
     state->batch_is_full = FALSE;
   if ((state->batch_is_full || !sglang_waits(self)) && state->chunked == NULL)
     return FALSE;

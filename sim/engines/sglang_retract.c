@@ -130,7 +130,8 @@ static guint32
 retract_next(Scheduler *self, Step *step, Sequence **order, guint32 *n, guint32 due)
 {
   const Sequence *in_need = first_in_need(self, order, *n);
-  guint32 available = sglang_available_blocks(self);
+  guint32 both = sglang_has_windows(self) ? sglang_window_blocks(self) : G_MAXUINT32;
+  guint32 available = MIN(sglang_available_blocks(self), both);
   guint32 short_blocks = due > available ? due - available : 1;
   guint32 place = next_to_go(self, order, *n, in_need, short_blocks);
   Sequence *victim = order[place];

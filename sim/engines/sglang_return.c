@@ -21,13 +21,15 @@ bring_back(Adder *a, Sequence *sequence, const PoolPrefix *prefix)
   guint32 back = scheduler_return_blocks(self, sequence), computed;
   gint64 tokens, page = self->config.block_size;
 
-  pool_evict(&self->pool, back - prefix->blocks);
+  pool_evict_both(&self->pool, back - prefix->blocks,
+                  back - MAX(sequence->window_gone, prefix->blocks));
   sequence_queue_remove(sequence);
   scheduler_free_up(self, a->step, sequence, back - sequence->blocks - prefix->blocks);
   scheduler_bring_back(self, a->step, sequence, prefix, back, 0);
   adder_state(a)->free_rows--;
   sequence->was_preempted = FALSE;
   a->total += (double)(sglang_planned_outputs(sequence) + page);
+  a->window += page;
   computed = sequence->computed_tokens;
   if (sequence->gap_end_tokens == 0) {
     sequence_queue_push_tail(&self->running, sequence);
@@ -41,6 +43,18 @@ bring_back(Adder *a, Sequence *sequence, const PoolPrefix *prefix)
   adder_take(a, sequence, (guint32)tokens);
   a->input -= adder_paged(a, tokens);
   a->chunk -= adder_paged(a, tokens);
+}
+
+/* TRUE if there is no window pool, or the sequence finds its last window's blocks there, and it and
+ * all that run one each for their next tokens, so that none is retracted at once. */
+static gboolean
+finds_window(const Adder *a, const Sequence *sequence, guint32 back, const PoolPrefix *prefix)
+{
+  gint64 more =
+      (gint64)back - MAX(sequence->window_gone, prefix->blocks) + 1 + a->scheduler->running.length;
+
+  return !sglang_has_windows(a->scheduler) ||
+         more * a->scheduler->config.block_size < adder_window_left(a);
 }
 
 gboolean
@@ -62,8 +76,10 @@ adder_add_returning(Adder *a)
     if (sequence->gap_end_tokens > 0 && adder_budget(a) == ADD_OTHER)
       return FALSE;
     prefix = find_cached(self, sequence);
+    pool_begin_window(&self->pool, sequence, sequence->computed_tokens);
     more = back - prefix.blocks;
-    fits = (double)((more + 1) * page + sglang_outputs_left(self, sequence)) < adder_left(a) &&
+    fits = finds_window(a, sequence, (guint32)back, &prefix) &&
+           (double)((more + 1) * page + sglang_outputs_left(self, sequence)) < adder_left(a) &&
            adder_policy_admits(a, sequence, more * page, more * page);
     if (!fits) {
       pool_let_go(&self->pool, &prefix);

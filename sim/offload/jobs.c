@@ -137,7 +137,7 @@ offload_flush_overwritten(Offload *offload)
     }
     return;
   }
-  for (guint i = 0; i < offload->given->len; i++) {
+  for (guint i = 0; i < offload->given->len && g_hash_table_size(offload->fences) > 0; i++) {
     guint32 id = g_array_index(offload->given, guint32, i);
     OffloadJob *job = g_hash_table_lookup(offload->fences, GUINT_TO_POINTER(id));
     if (job != NULL)

@@ -96,17 +96,18 @@ static gint64
 copy_beside_ps(const OverflowQuery *query, CopyDirection direction, guint32 blocks,
                const Front *front)
 {
-  const CopyContention contention = cost_model_contention(query->cost, direction, FALSE);
-  gint64 copy_ps = cost_model_copy_ps(query->cost, direction, blocks);
-  gint64 ahead_ps = direction == COPY_IN ? layerwise_ahead_ps(query->cost, query->decodes) : 0;
-  gint64 end_ps =
-      copy_load_wait_ps(query->copies, direction, blocks) + copy_ps - MIN(copy_ps, ahead_ps);
-  gint64 front_waits_ps = MAX(0, end_ps - front->end_ps);
-  double held =
-      (double)MAX(end_ps, front->end_ps) * blocks + (double)front_waits_ps * front->blocks;
+  CopyContention contention;
+  gint64 copy_ps, ahead_ps, end_ps, front_waits_ps;
+  double held;
 
   if (blocks == 0)
     return 0;
+  contention = cost_model_contention(query->cost, direction, FALSE);
+  copy_ps = cost_model_copy_ps(query->cost, direction, blocks);
+  ahead_ps = direction == COPY_IN ? layerwise_ahead_ps(query->cost, query->decodes) : 0;
+  end_ps = copy_load_wait_ps(query->copies, direction, blocks) + copy_ps - MIN(copy_ps, ahead_ps);
+  front_waits_ps = MAX(0, end_ps - front->end_ps);
+  held = (double)MAX(end_ps, front->end_ps) * blocks + (double)front_waits_ps * front->blocks;
   return (gint64)(contention.step * (double)copy_ps + held / query->copies->pool_blocks);
 }
 

@@ -28,7 +28,7 @@ scheduler_take_due(Scheduler *self, Sequence *member)
 static void
 take_due(Scheduler *self, const DueList *due)
 {
-  g_assert(due->length <= self->pool.free_blocks);
+  g_assert(due->length <= pool_takeable_blocks(&self->pool));
   if (!self->pool.class->names_blocks) {
     pool_take(&self->pool, due->length);
     return;
@@ -227,6 +227,8 @@ scheduler_join_entries(Scheduler *self, Step *step)
       return;
     next = loose->next;
     decode_clock_join(&self->clock, loose, left);
+    if (window_pool_is_used(&self->pool.window))
+      decode_clock_add_pass(&self->clock, loose, pool_next_pass(&self->pool, loose));
     scheduler_order_member(self, loose);
     self->clock.supplied = TRUE;
     step->ticks = TRUE;
@@ -291,7 +293,8 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
   guint32 batch = self->clock.count, spare;
   guint64 limit, repeat;
 
-  if (batch == 0 || batch != self->running.length || self->pool.free_blocks < reserve_blocks)
+  if (batch == 0 || batch != self->running.length ||
+      pool_takeable_blocks(&self->pool) < reserve_blocks)
     return;
   limit = MIN(decode_clock_ticks_to_end(&self->clock), REPEAT_MAX);
   limit = MIN(limit, decode_clock_ticks_to_kink(&self->clock));
@@ -307,7 +310,7 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
     step->repeat = (guint32)limit;
     return;
   }
-  spare = self->pool.free_blocks - reserve_blocks;
+  spare = pool_takeable_blocks(&self->pool) - reserve_blocks;
   /* Every block_size steps each sequence takes one block. */
   repeat = 1 + (guint64)(spare / batch) * step->period;
   spare %= batch;

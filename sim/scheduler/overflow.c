@@ -80,8 +80,8 @@ permitted_plan(const Scheduler *self, const OverflowPolicy *policy, const Sequen
   /* The prefix cache keeps what it can of what is dropped; its queue has no place for a part. */
   if (self->config.prefix_caching && plan.keep_blocks > 0)
     return overflow_plan_recompute(query);
-  /* Of a window's groups no part is worth anything without the rest. */
-  if (self->pool.groups != NULL && front > 0)
+  /* Where windows give back no part is worth anything without the rest. */
+  if ((self->pool.groups != NULL || window_pool_is_used(&self->pool.window)) && front > 0)
     return overflow_plan_recompute(query);
   /* A victim that is still to close a gap starts anew, and nothing is copied of nothing. */
   if (victim->gap_end_tokens > 0 ||

@@ -95,10 +95,17 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps)
   return tokens;
 }
 
+/* Those of sequences that had their last tokens together are one. */
 static inline void
 add_gap(Scheduler *self, gint64 gap_ps, guint32 count)
 {
-  ARRAY_PUSH(self->gaps, &self->gaps_room, TokenGap, (TokenGap){gap_ps, count});
+  GArray *gaps = self->gaps;
+  TokenGap *last = gaps->len > 0 ? &g_array_index(gaps, TokenGap, gaps->len - 1) : NULL;
+
+  if (last != NULL && last->gap_ps == gap_ps)
+    last->count += count;
+  else
+    ARRAY_PUSH(gaps, &self->gaps_room, TokenGap, (TokenGap){gap_ps, count});
 }
 
 /* TRUE if the sequence was preempted since the step that computes its token was decided, so that

@@ -3,7 +3,7 @@
 
 Cases are rows: the words, then what the message must hold.
 """
-from spillway_test import HARDWARE, all_tests, check, check_refused, check_table, execute, main, write
+from spillway_test import HARDWARE, all_tests, check, check_refused, check_table, execute, main, source, write
 
 RUN = ["run", *HARDWARE, "--trace", "demo"]
 UNIT = ["run", "--executor", "unit", "--trace", "demo"]
@@ -91,6 +91,12 @@ def test_engines_options():
             ([*sglang, "--chunked-prefill-size", "0"], "--chunked-prefill-size", "'0'"),
             ([*sglang, "--kv-memory", "1GiB"], "--max-total-tokens", "--kv-memory", "contradict"),
             ([*sglang, "--overflow", "offload", "--num-cpu-blocks", "9"], "offload", "sglang"),
+            ([*base, "--num-gpu-blocks", "99", "--disable-hybrid-swa-memory"], "--disable-hybrid-swa-memory", "no such thing"),
+            ([*sglang, "--swa-full-tokens-ratio", "1.5"], "--swa-full-tokens-ratio", "'1.5'"),
+            ([*sglang, "--swa-full-tokens-ratio", "0.5", "--model", "llama-2-7b"], "--swa-full-tokens-ratio", "no layer", "window"),
+            ([*sglang, "--swa-full-tokens-ratio", "0.5", "--model", source("tests", "models", "families", "gemma-3-4b.json")],
+             "--swa-full-tokens-ratio", "one pool", "family"),
+            ([*sglang, "--swa-full-tokens-ratio", "0.01", "--model", "gpt-oss-120b"], "pool of windows", "90 tokens", "127"),
             ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--capacity-policy", "maximum"],
              "'maximum'", "max-utilization"),
             ([*base, "--num-gpu-blocks", "99", "--context-chunking-policy", "equal-progress"],

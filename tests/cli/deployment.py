@@ -355,6 +355,8 @@ def test_files_of_settings():
     write("sglang.yaml", "model-path: llama-3.1-8b\npage-size: 64\ndisable-radix-cache: true\n")
     found = settings(*CARD, "--sglang-args", "sglang serve --config sglang.yaml --page-size 16")
     check_equal([found[key][0] for key in ("model", "page_size", "disable_radix_cache")], ["llama-3.1-8b", "16", "true"])
+    write("quotes.yaml", 'max_batch_size: "7"  # a comment\nprint_iter_log: "not closed\\"\n')
+    check_equal(settings(*CARD, "--trtllm-args", "trtllm-serve llama-2-7b --config quotes.yaml")["max_num_seqs"][0], "7")
     write("bad.yaml", "max_batch_size: many\n")
     write("empty.yaml", "nothing\n")
     write("bytes.yaml", b"a: \xff\n")
@@ -369,6 +371,20 @@ def test_of_other_versions():
                   ["--vllm-args: --enable-prefix-caching: the prefix cache of vllm-0.6 is not simulated"])
     result = succeed(*CARD, "--vllm-args", "vllm serve llama-2-7b --use-v2-block-manager")
     check("nothing that is simulated: --use-v2-block-manager" in result.err, result.err)
+
+
+def test_graph_modes():
+    """Of --compilation-config the mode of CUDA graphs is taken, where it is simulated."""
+    for text, mode, told in (('--compilation-config \'{"cudagraph_mode": "PIECEWISE"}\'', ("piecewise", "--vllm-args"), "cudagraph_mode alone is taken"),
+                             ('-O \'{"level": 3, "cudagraph_mode":"FULL_AND_PIECEWISE"}\'', ("full-and-piecewise", "--vllm-args"), "of -O cudagraph_mode"),
+                             ("-cc.cudagraph_mode=PIECEWISE", ("piecewise", "--vllm-args"), ""),
+                             ("--compilation-config.cudagraph_mode NONE", ("full-and-piecewise", "default"), "is left out: CUDA graphs"),
+                             ('--compilation-config \'{"level": 3}\'', ("full-and-piecewise", "default"), "is left out: CUDA graphs")):
+        words = [*CARD, "--vllm-args", "vllm serve llama-2-7b " + text]
+        check_equal(settings(*words)["cudagraph_mode"], mode, text)
+        check(told in succeed(*words).err, text)
+    check_equal(settings(*CARD, "--vllm-args", "vllm serve llama-2-7b -cc.cudagraph_mode=PIECEWISE", "--cudagraph-mode", "full-and-piecewise")["cudagraph_mode"],
+                ("full-and-piecewise", "--cudagraph-mode"))
 
 
 def test_distilled():

@@ -96,6 +96,13 @@ const FuzzReader fuzz_readers[] = {
      .commands = {"run --device h100-sxm --trace trace.csv --dry-run --vllm-args @flags",
                   "run --device h100-sxm --trace trace.csv --dry-run --sglang-args @flags",
                   "run --device h100-sxm --trace trace.csv --dry-run --trtllm-args @flags"}},
+    {"settings-file", .files = {"s.yaml"}, .prepare = {MAKE_TRACE},
+     .commands = {"run --device h100-sxm --trace trace.csv --dry-run --vllm-args "
+                  "'vllm serve llama-3.1-8b --config s.yaml'",
+                  "run --device h100-sxm --trace trace.csv --dry-run --sglang-args "
+                  "'--model-path llama-3.1-8b --config s.yaml'",
+                  "run --device h100-sxm --trace trace.csv --dry-run --trtllm-args "
+                  "'trtllm-serve llama-3.1-8b --extra_llm_api_options s.yaml'"}},
     {"startup-log", .files = {"log"},
      .commands = {"model show llama-3.1-8b --device h100-sxm --log log"}},
     {"safetensors", .files = {"config.json", "model.safetensors"}, .prepare = {MAKE_TRACE},

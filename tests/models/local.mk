@@ -54,6 +54,7 @@ EXTRA_DIST += \
   %D%/families/grok-2.json \
   %D%/families/hunyuan-7b.json \
   %D%/families/hunyuan-a13b.json \
+  %D%/families/hunyuan-ocr.json \
   %D%/families/hy3.json \
   %D%/families/hyperclovax-14b.json \
   %D%/families/internlm2.5-7b.json \
@@ -97,6 +98,7 @@ EXTRA_DIST += \
   %D%/families/olmo-3-7b.json \
   %D%/families/olmo-7b.json \
   %D%/families/olmoe-1b-7b.json \
+  %D%/families/openpangu-7b.json \
   %D%/families/orion-14b.json \
   %D%/families/paligemma-3b.json \
   %D%/families/phi-2.json \
@@ -129,6 +131,7 @@ EXTRA_DIST += \
   %D%/families/starcoder2-3b.json \
   %D%/families/starcoder2-7b.json \
   %D%/families/step-3.5-flash.json \
+  %D%/families/step3-321b.json \
   %D%/families/trinity-mini.json \
   %D%/families/youtu-llm-2b.json
 

@@ -209,6 +209,32 @@ def test_sglang_states():
     check_equal(said.split()[0], "32", said)
 
 
+def test_sglang_windows():
+    """Tokens of both pools of so much memory as four logged starts of SGLang name them: Gemma 4 (of layers that read another's KV, too) and MiMo"""
+    gemma = json.loads(read(source("tests", "models", "families", "gemma-4-31b.json")))
+    for name, layers, more in (("e4b", 42, {"hidden_size": 2560, "intermediate_size": 10240, "num_attention_heads": 8, "num_key_value_heads": 2,
+                                            "num_global_key_value_heads": 2, "num_kv_shared_layers": 18, "sliding_window": 512,
+                                            "hidden_size_per_layer_input": 256, "attention_k_eq_v": False}),
+                               ("26b", 30, {"num_attention_heads": 16, "num_key_value_heads": 8, "num_global_key_value_heads": 2,
+                                            "hidden_size": 2816, "intermediate_size": 2112})):
+        text = {**gemma["text_config"], **more, "num_hidden_layers": layers, "layer_types": gemma["text_config"]["layer_types"][:layers]}
+        write(name + ".json", json.dumps({**gemma, "text_config": text}))
+    mimo = source("tests", "models", "families", "mimo-v2-flash.json")
+    for model, memory, all_tokens, windows, words in (
+            # two DGX Spark, BF16, September 2026; one with an RTX of 32 GB, FP8, October 2026; SGLang pull request 15464, the ratio 1
+            ("e4b.json", "79.94GiB", 997846, 798276, []),
+            ("26b.json", "36.69GiB", 213761, 171008, []),
+            ("26b.json", "3.18GiB", 37081, 29664, ["--kv-cache-dtype", "fp8"]),
+            (mimo, "77.63GiB", 1496958, 1496958, ["--tensor-parallel-size", "4", "--swa-full-tokens-ratio", "1"])):
+        run = succeed("run", "--model", model, "--device", "h200", "--scheduler", "sglang", "--kv-memory", memory, "--trace", "demo",
+                      "--limit", "1", "--format", "json", *words).json["config"]
+        # The memory is told to 0.01 GiB.
+        within = 0.006 / float(memory[:-3]) + 0.0001
+        check_close(run["max_total_tokens"], all_tokens, model, relative=within)
+        check_close(run["swa_max_total_num_tokens"], windows, model, relative=within)
+        check_equal(run["swa_max_total_num_tokens"], int(run["max_total_tokens"] * run["swa_full_tokens_ratio"]))
+
+
 def test_sglang_padding():
     """Experts in MXFP4 are padded under SGLang as its kernels on Hopper, on B200 and elsewhere want them; their own size is 60.82 GiB"""
     for device, weights in (("h200", 64.38), ("b200", 68.60), ("rtx-pro-6000", 62.10)):

@@ -30,6 +30,8 @@ MODELS = {
     "Qwen3-VL-30B-A3B": ("families/qwen3-vl-30b-a3b", {}),
     "Qwen3.5-9B": ("families/qwen3.5-27b", {"model_type": "qwen3_5", "vision_config": TOWER, "text_config": QWEN35_9B}),
     "Qwen3.5-35B-A3B": ("families/qwen3.5-35b-a3b", {}),
+    "Qwen3.8-27B": ("families/qwen3.5-27b", {}),
+    "Qwen3.8-27B, states of 16 bits": ("families/qwen3.5-27b", {"text_config": {"mamba_ssm_dtype": "bfloat16"}}),
     "Kimi-K2-Thinking": ("families/kimi-k2-thinking", {}),
     "GLM-5.1-FP8": ("families/glm-5", {"quantization_config": BLOCKS}),
     "Gemma-3-27B": ("families/gemma-3-27b", {}),
@@ -63,6 +65,11 @@ STARTS = [
 POOLS = [("Gemma-3-27B", "0.11", 109.86, "auto", 205696), ("Qwen3.5-35B-A3B", "0.18", 55.72, "auto", 729696),
          ("Gemma-4-31B", "0.18", 57.09, "fp8", 124704)]
 
+# The same of models with states, whose tokens are those of whole blocks, divided by what the longest sequence needs: the log's
+# enable_prefix_caching, GiB a card, cards, longest sequence, tokens, and bytes of a block in all layers of a group, by hand.
+STATE_POOLS = [("Qwen3.8-27B", "0.27", True, 4.99, 2, 131072, 302921, 16 * 1568 * 2 * 2 * 256),
+               ("Qwen3.8-27B, states of 16 bits", "0.27", True, 6, 1, 112000, 187945, 16 * 800 * 2 * 4 * 256),
+               ("Qwen3.8-27B, states of 16 bits", "0.27", True, 3.22, 1, 98000, 99519, 16 * 800 * 2 * 4 * 256)]
 
 def config(name):
     """The path of that model's config.json."""
@@ -97,6 +104,18 @@ def test_pools():
         found = server(name, "h200", version, ["--kv-cache-dtype", cache])
         # What is said is a share of whole blocks; the log's memory has four or five digits.
         check_close(found["kv_tokens"] / found["kv_bytes"] * gib * GIB, tokens, name, relative=0.0005)
+
+
+def test_state_pools():
+    """FP8 KV and states in the same pages, cached at whole blocks: the tokens of so many blocks, to the last digit"""
+    for name, version, caches, gib, cards, longest, tokens, block in STATE_POOLS:
+        write("start.log", "(EngineCore pid=1) INFO 07-06 22:50:46 [core.py:114] Initializing a V1 LLM engine (v%s.0) with config: "
+              "model='x', enable_prefix_caching=%s\n(EngineCore pid=1) INFO 07-06 22:52:09 [gpu_worker.py:508] Available KV cache "
+              "memory: %.2f GiB\n" % (version, caches, gib))
+        found = server(name, "h200", version, ["--kv-cache-dtype", "fp8", "--max-model-len", str(longest), "--log", "start.log",
+                                               "--tensor-parallel-size", str(cards)])
+        whole = int(gib * GIB / block) * block
+        check_close(found["kv_tokens"] / found["kv_bytes"] * whole, tokens, name, relative=0.0005)
 
 
 def test_eager():

@@ -29,7 +29,7 @@ COUNTS = ["--limit", "--block-size", "--num-gpu-blocks", "--max-num-seqs", "--ma
           "--kv-memory", "--swap-space", "--gpu-memory-utilization", "--watermark", "--time-scale", "--seed",
           "--num-offload-blocks", "--kv-offloading-size", "--max-concurrency", "--num-prompts", "--request-rate",
           "--burstiness", "--random-input-len", "--random-output-len", "--random-range-ratio", "--max-num-active-seqs",
-          "--prefill-schedule-interval", "--page-size", "--max-total-tokens", "--mem-fraction-static",
+          "--prefill-schedule-interval", "--page-size", "--max-total-tokens", "--mem-fraction-static", "--swa-full-tokens-ratio",
           "--max-running-requests", "--chunked-prefill-size", "--max-prefill-tokens", "--schedule-conservativeness",
           "--swap-from-blocks", "--split-cuts", "--partial-ahead-blocks", "--admission-watermark", "--reserve-share",
           "--reserve-learning", "--past-future-quantile", "--unit-copy-steps"]

@@ -1,6 +1,7 @@
 """Random command lines over all options of `run`: engines, policies, clients, models, devices, traces, each now and then.
 
 What goes together is not minded: a line may be refused."""
+import functools
 import json
 import re
 
@@ -60,6 +61,7 @@ def random_pool(chance, scheduler):
 
 def random_sglang(chance):
     return [*maybe(chance, 0.4, "--page-size", chance.choice([1, 4, 16, 64])), *maybe(chance, 0.2, "--disable-radix-cache"),
+            *maybe(chance, 0.1, "--disable-hybrid-swa-memory"), *maybe(chance, 0.1, "--swa-full-tokens-ratio", chance.choice(["0.1", "0.5", "1"])),
             *maybe(chance, 0.4, "--disable-overlap-schedule"), *maybe(chance, 0.3, "--enable-mixed-chunk"),
             *maybe(chance, 0.02, "--disable-piecewise-cuda-graph"),
             *maybe(chance, 0.3, "--ignore-eos"), *maybe(chance, 0.3, "--max-running-requests", chance.choice([1, 5, 300])),
@@ -115,8 +117,18 @@ def random_vllm(chance, scheduler):
                          *maybe(chance, 0.5, *chance.choice(OF_OFFLOAD)))
 
 
+@functools.lru_cache(maxsize=None)
+def own_options():
+    """Of each policy with options of its own these, with their defaults, as the program lists them."""
+    own = {}
+    for option, policy, value in re.findall(r"^  (--[a-z-]+)=\S+ +(?:overflow|victim|admission) ([a-z-]+): .*\(default (\S+)\)$",
+                                            succeed("run", "--help").text, re.M):
+        own.setdefault(policy, []).extend([option, value])
+    return own
+
+
 def random_policies(chance, choices):
-    own = {"threshold": ["--swap-from-blocks", chance.choice([1, 20])], "split": ["--split-cuts", chance.choice([1, 30])],
+    drawn = {"threshold": ["--swap-from-blocks", chance.choice([1, 20])], "split": ["--split-cuts", chance.choice([1, 30])],
            "partial": ["--partial-ahead-blocks", chance.choice([0, 9])],
            "watermark": ["--admission-watermark", chance.choice(["0", "0.4"])],
            "reserve": ["--reserve-share", "0.3", "--reserve-learning", "0.2"],
@@ -125,7 +137,7 @@ def random_policies(chance, choices):
     for option, values in choices.items():
         if chance.random() < 0.4:
             value = chance.choice(values)
-            words += [option, value, *maybe(chance, 0.5, *own.get(value, []))]
+            words += [option, value, *maybe(chance, 0.5, *drawn.get(value, own_options().get(value, [])))]
     return words
 
 

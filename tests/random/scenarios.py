@@ -12,7 +12,7 @@ import random
 from random_words import all_choices, names, parse, random_words
 from recount import check_recount
 from recount_memory import check_memory, check_slowdown
-from spillway_test import Failure, all_tests, check, check_equal, execute, main, options_of_help, read, succeed
+from spillway_test import Failure, all_tests, check, check_equal, execute, main, options_of_help, read, source, succeed
 
 SCENARIOS = int(os.environ.get("TEST_SCENARIOS", "12"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
@@ -85,6 +85,26 @@ def test_every_engine_and_policy():
                 preempted.add((" ".join(engine), option))
         check(done > 0 or option in OWN_RULES.get(engine[0], []), (engine, option))
     check(len(preempted) > len(ENGINES), preempted)
+
+
+def test_window_pool():
+    """SGLang's pool of layers with a window, small and large, under every policy: the same without strides, the figures those of its files"""
+    model = ["--model", source("tests", "models", "families", "gpt-oss-20b.json"), "--device", "h100-sxm", "--scheduler", "sglang",
+             "--trace", "gen:--requests 40 --rate 200 --prompt uniform:20,700 --output uniform:5,400", "--schedule-conservativeness", "0.1"]
+    engines = [["--max-total-tokens", "9000", "--swa-full-tokens-ratio", "0.3"],
+               ["--max-total-tokens", "9000", "--swa-full-tokens-ratio", "0.3", "--disable-radix-cache", "--page-size", "16"],
+               ["--max-total-tokens", "5000", "--disable-overlap-schedule", "--page-size", "64", "--chunked-prefill-size", "256"],
+               ["--max-total-tokens", "7000", "--swa-full-tokens-ratio", "0.2", "--enable-mixed-chunk", "--chunked-prefill-size", "128",
+                "--disable-radix-cache"],
+               ["--max-total-tokens", "7000", "--disable-radix-cache", "--max-running-requests", "12", "--chunked-prefill-size", "256"]]
+    axes = [("--overflow", names("overflow")), ("--victim", names("victims")), ("--admission", names("admission"))]
+    preempted = 0
+    for engine, (option, values) in itertools.product(engines, axes):
+        for value in values:
+            summary = check_scenario([*model, *engine, option, value, *(["--num-cpu-blocks", "9000"] if option == "--overflow" else [])])
+            check(summary is not None or value in ("offload", "newest", "oldest"), (engine, option, value))
+            preempted += summary is not None and summary["preemptions"] > 0
+    check(preempted > 20, preempted)
 
 
 def test_prompts_that_repeat():

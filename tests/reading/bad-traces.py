@@ -85,6 +85,7 @@ def test_trace_forms():
         (["trace", "convert", "demo"], "-o FILE"), (["trace", "convert", "-o", "x"], "expected one"),
         (["trace", "convert", "demo", "-o", "x", "--to", "burstgpt"], "'burstgpt'", "only be read", "azure"),
         (["trace", "convert", "demo", "-o", "x", "--limit", "0"], "--limit", "'0'", "from 1 to"),
+        (["trace", "convert", "demo", "-o", "x", "--to", "steps"], "whole seconds only"),
         (["trace"], "gen, convert or show"), (["trace", "x"], "'x'", "gen, convert or show")])
 
 

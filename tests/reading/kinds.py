@@ -95,8 +95,9 @@ def test_states():
                                     ("bamba-9b", dict(attn_layer_indices=[]), "attn_layer_indices")):
         write("x.json", json.dumps(dict(example(name), **changes)))
         check_refused(["model", "show", "x.json"], [expected])
-    for name in ("minimax-m1", "lfm2-8b-a1b", "falcon-h1-34b", "longcat-flash", "gemma-3n-e2b", "k-exaone-236b", "ling-3.0-tiny"):
-        tp = "8" if name in ("minimax-m1", "longcat-flash", "k-exaone-236b") else "1"
+    for name in ("minimax-m1", "lfm2-8b-a1b", "falcon-h1-34b", "longcat-flash", "gemma-3n-e2b", "k-exaone-236b", "ling-3.0-tiny",
+                 "step3-321b"):
+        tp = "8" if name in ("minimax-m1", "longcat-flash", "k-exaone-236b", "step3-321b") else "1"
         succeed("run", "--model", source("tests", "models", "families", name + ".json"), "--device", "b200",
                 "--tensor-parallel-size", tp, "--num-gpu-blocks", "4000", "--trace", "demo", "--limit", "5")
 

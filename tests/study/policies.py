@@ -164,6 +164,8 @@ def test_bad_input():
                         (["-o", "x.db", "--seeds", "0"], "--seeds"), (["-o", "x.db", "--format", "xml"], "xml"), (["-o", "x.db", "--device", "card"], "card"),
                         (["-o", "x.db", "y"], "'y'"), (["-o", "x.db", "--prompts", "none", "--trace", "none"], "nothing to run"), (["-o", "x.db", "--prompts", "4,4"], "4 twice")):
         check_refused(["study", "policies", *more], words)
+    for option in ("--models", "--engines", "--pressures", "--prompts", "--outputs", "--links", "--figure"):
+        check_refused(["study", "policies", "-o", "a.db", option + "="], option)
     check(not os.path.exists("x.db"))
     with open("other.db", "w", encoding="ascii") as file:
         file.write("no database at all, but long enough to look into")

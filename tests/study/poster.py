@@ -196,8 +196,9 @@ def test_profile():
              if re.match("a100_sxm_(gemm|attention).*csv", name)]
     succeed("profile", "import", *names, "-o", "a100.db")
     findings = study("out", "--device", "a100.db")
-    for name in ("F2", "F3", "F4", "F6", "F8", "F9"):
+    for name in ("F2", "F3", "F4", "F6", "F7", "F8", "F9"):
         check_equal(findings[name]["verdict"], "holds", name)
+    check_equal(findings["F5"]["verdict"], "cannot be told")
     check("Costs are of the profile" in read("out/findings.md").decode())
     costs = {(int(row["tokens"]), int(row["block_size"])): row for row in rows("out/figure2.csv")}
     for tokens, told in ((8192, "1.01"), (16384, "1.18")):

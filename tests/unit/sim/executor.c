@@ -1,5 +1,5 @@
 /* How many repeats fit before an arrival: the guess and its steps against trying one after the
- * other. */
+ * other. And how often a cost model is asked. */
 #include <math.h>
 
 #include "sim/executor.h"
@@ -51,11 +51,49 @@ test_long_repeats(void)
   g_assert_cmpuint(repeats_until(minutes_ps, 0, 1, &never), ==, 1);
 }
 
+typedef struct {
+  CostModel base;
+  guint asked;
+} CountingCost;
+
+/* 1000 ps a token of a prefill. */
+static void
+count_step_ps(CostModel *base, const CostShape *shape, guint32 repeat G_GNUC_UNUSED,
+              CostPiece *piece)
+{
+  ((CountingCost *)base)->asked++;
+  for (guint32 i = 0; i < shape->n_prefills; i++)
+    piece->base_ps[COST_ATTENTION] += 1000 * (gint64)shape->prefills[i].tokens;
+}
+
+/* Of a step that computes tokens again: with them and without, each once. */
+static void
+test_asks_once(void)
+{
+  static const CostModelClass class = {
+      .name = "counting", .measures_nothing = TRUE, .step = count_step_ps};
+  CountingCost cost = {.base.class = &class};
+  g_autoptr(Executor) executor = executor_model.create(&cost.base);
+  g_autoptr(Step) step = step_new(16, 16);
+  const StepEntry entry = {
+      .tokens = 100, .recomputed_tokens = 60, .kind = ENTRY_RESUMED, .samples = 1};
+  const RepeatLimit limit = {.until_ps = G_MAXINT64};
+  StepTiming timing;
+
+  g_array_append_val(step->entries, entry);
+  step->n_sequences = 1;
+  g_assert_true(executor_run(executor, step, &limit, &timing, NULL));
+  g_assert_cmpint(timing.first_ps, ==, 100000);
+  g_assert_cmpint(timing.recompute_overhead_ps, ==, 60000);
+  g_assert_cmpuint(cost.asked, ==, 2);
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/executor/repeats-until", test_repeats_until);
   g_test_add_func("/executor/long-repeats", test_long_repeats);
+  g_test_add_func("/executor/asks-once", test_asks_once);
   return g_test_run();
 }

@@ -239,6 +239,22 @@ pick_groups(RandomCase *c, GRand *rand)
   c->config.named_blocks = FALSE;
 }
 
+/* SGLang's second pool, by the seed alone: the others stay as they are. */
+static void
+pick_window_pool(RandomCase *c, guint32 seed)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(seed ^ 0x77696e64u);
+
+  if (!(c->class->features & SCHEDULER_IS_SGLANG) || coin(rand))
+    return;
+  c->config.window_pool = (WindowPoolConfig){
+      .tokens = pick(rand, 1, coin(rand) ? 12 : 150),
+      .interval = pick(rand, 1, coin(rand) ? 5 : 128),
+  };
+  c->config.window_pool.blocks =
+      c->config.window_pool.tokens / c->config.block_size + pick(rand, 2, c->config.num_gpu_blocks);
+}
+
 void
 random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class)
 {
@@ -309,13 +325,13 @@ random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class)
   c->n_instances = coin(rand) ? 1 : pick(rand, 2, INSTANCES_MAX);
   c->routed = coin(rand);
   pick_groups(c, rand);
+  pick_window_pool(c, seed);
   c->cost.slow[COPY_OUT] = coin(rand) ? 0 : g_rand_double(rand);
   c->cost.slow[COPY_IN] = coin(rand) ? 0 : g_rand_double(rand);
   c->config.overlap_copies = c->config.overflow->needs_host && c->config.num_offload_blocks == 0 &&
                              may(c, rand, SCHEDULER_OVERLAPS_COPIES);
   if (c->config.overlap_copies && (c->class->features & SCHEDULER_COPIES_AHEAD) != 0 &&
-      c->config.kv_groups.n_kinds == 0 &&
-      c->config.victim->rank == NULL && pick(rand, 0, 3) > 0)
+      c->config.kv_groups.n_kinds == 0 && c->config.victim->rank == NULL && pick(rand, 0, 3) > 0)
     c->config.swap_ahead_blocks = pick(rand, 1, coin(rand) ? 8 : 100);
 }
 

@@ -88,6 +88,28 @@ add_orphans(const Scheduler *scheduler, guint32 *gpu, guint32 *host, guint32 *di
   }
 }
 
+/* The same of SGLang's window pool; each sequence holds there what has not gone. */
+static void
+check_windows(Scheduler *scheduler)
+{
+  const SequenceQueue *const queues[] = {&scheduler->running, &scheduler->prefilling};
+  const Pool *pool = &scheduler->pool;
+  guint64 blocks = pool->window.free_blocks + pool->window.cached_blocks;
+
+  g_assert_cmpuint(pool->window.evictable_blocks, <=, pool->window.cached_blocks);
+  for (guint i = 0; i < G_N_ELEMENTS(queues); i++)
+    for (const Sequence *s = queues[i]->head; s != NULL; s = s->next) {
+      guint32 held = s->in_clock ? decode_clock_blocks(&scheduler->clock, s) : s->blocks;
+      guint32 gone = MAX(s->window_gone, s->radix_blocks);
+      guint64 known = (guint64)s->computed_tokens, window = pool->window.config.tokens;
+      g_assert_cmpuint(gone, <=, held);
+      blocks += held - gone;
+      if (s->window_gone > s->radix_blocks && !s->in_clock)
+        g_assert_cmpuint((guint64)s->window_gone * pool->block_size + window, <=, known);
+    }
+  g_assert_cmpuint(blocks, ==, pool->window.config.blocks);
+}
+
 /* Blocks held and free make up each pool. Shared blocks are held more than once. */
 static void
 check_conservation(Scheduler *scheduler, gboolean died)
@@ -155,6 +177,8 @@ witness_repeat(RunWitness *w, const StepReport *report, guint32 i, guint32 free_
   digest_add(w, report->step_index + i);
   digest_add(w, (guint64)start_ps);
   digest_add(w, free_blocks);
+  if (step->sglang.has_windows)
+    digest_add(w, step->sglang.window_free_blocks - (step->gpu_free_blocks - free_blocks));
   digest_add(w, step->host_free_blocks);
   digest_add(w, step->waiting);
   digest_add(w, step->running);
@@ -215,6 +239,8 @@ run_witness_step(Observer *observer, const StepReport *report)
   }
   g_assert_cmpuint(step->tier_used_blocks, <=, w->test->config.num_offload_blocks);
   check_conservation(w->instances[report->instance].scheduler, step->abort != NULL);
+  if (step->sglang.has_windows && step->abort == NULL)
+    check_windows(w->instances[report->instance].scheduler);
   check_clock(w->instances[report->instance].scheduler);
   for (guint32 i = 0; i < report->repeats; i++) {
     if (i > 0) {
