@@ -41,6 +41,15 @@ size_disk(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* Disks and arrays of them move from 0.05 GB/s (one that turns) to 500 (dozens of NVMe disks). */
+static void
+note_doubt(const Resolver *r, const char *way, double bytes_per_s)
+{
+  if (bytes_per_s < 0.05 * GB_PER_S || bytes_per_s > 500 * GB_PER_S)
+    resolver_note(r, "the disk %s %.6g GB/s; disks have 0.05 to 500: is its unit right?", way,
+                  bytes_per_s / GB_PER_S);
+}
+
 static gboolean
 find_speed(Resolver *r, GError **error)
 {
@@ -64,6 +73,8 @@ find_speed(Resolver *r, GError **error)
     disk->read_latency_ps = disk->write_latency_ps = settings->disk_latency * (double)PS_PER_US;
   if (settings->disk_queue_depth > 0)
     disk->queue_depth = (double)settings->disk_queue_depth;
+  note_doubt(r, "reads", disk->read_bytes_per_s);
+  note_doubt(r, "writes", disk->write_bytes_per_s);
   s->config.disk = disk_figures_times(disk, s->disk_block_bytes);
   return TRUE;
 }

@@ -189,6 +189,10 @@ def test_refused():
                    "9", "--overflow", "swap", "--overlap-copies", "--num-disk-blocks", "9", "--disk-latency", "9"], ["--disk-latency", "unit"])
     said = execute("run", *TIGHT, "--overflow", "recompute", *DISK)
     check("--kv-offloading-disk changes nothing" in said.err, said.err)
+    said = execute("run", *SWAP, *DISK, "--disk-read-bandwidth", "7000", "--disk-write-bandwidth", "0.01").err
+    check("the disk reads 7000 GB/s" in said and "the disk writes 0.01 GB/s" in said, said)
+    said = execute("run", *SWAP, *DISK, "--disk-read-bandwidth", "500", "--disk-write-bandwidth", "0.05").err
+    check("is its unit right" not in said, said)
 
 
 def without_overlap(words):
