@@ -16,7 +16,7 @@ def test_models():
     for content, *expected in [
             (whole[:200], "m.json:", "expected a model's config.json"), ("", "m.json:"), ("[1]", "m.json:1"),
             (bytes(range(256)), "m.json:1:1"), ("{}", "m.json: model_type: found nothing", "llama"),
-            ('{"model_type": "bert"}', '"bert"', "known are llama"),
+            ('{"model_type": "none"}', '"none"', "known are llama"), ('{"model_type": "bert"}', '"bert"', "keeps no KV cache"),
             ('{"model_type": "llama"}', "num_hidden_layers: found nothing", "whole number"),
             (whole.replace('"hidden_size": 4096', '"hidden_size": -4096'), "hidden_size: found -4096"),
             (whole.replace('"hidden_size": 4096', '"hidden_size": 1e99'), "hidden_size: found 9.99"),

@@ -12,8 +12,8 @@ LOAD = ["--model", "llama-3.2-1b", "--device", "h100-sxm", "--slo", "ttft:p99<9s
 TINY = ["--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--num-gpu-blocks", "24", "--block-size", "8",
         "--num-cpu-blocks", "200", "--overflow", "swap", "--overlap-copies",
         "--trace", "gen:--requests=14 --rate=3000 --prompt=uniform:3,40 --output=uniform:8,40"]
-SMALL = [*HARDWARE, "--num-gpu-blocks", "22", "--max-model-len", "300", "--overflow", "recompute,swap", "--victim", "newest",
-         "--trace", "gen:--requests=6 --arrivals=burst --prompt=uniform:20,60 --output=uniform:40,60"]
+SMALL = [*HARDWARE, "--num-gpu-blocks", "14", "--max-model-len", "150", "--overflow", "recompute,swap", "--victim", "newest",
+         "--trace", "gen:--requests=4 --arrivals=burst --prompt=uniform:20,60 --output=uniform:40,60"]
 # The engine ends the first cell.
 STUDY = ("[study]\nname = s\n[run]\nmodel = llama-2-7b\ndevice = a100-40gb\ntrace = study-burst\nscheduler = vllm-0.6\noverflow = swap\n"
          "num-cpu-blocks = 50\n[grid]\nnum-gpu-blocks = 400,8000\n")
