@@ -223,7 +223,7 @@ profile_samples(const Profile *profile, OperationKind kind, guint *n)
   guint first = first_from(samples, profile->samples->len, kind);
 
   *n = first_from(samples, profile->samples->len, (guint)kind + 1) - first;
-  return samples + first;
+  return samples != NULL ? samples + first : NULL;
 }
 
 /* Of more samples than this every so many-th is looked at. */
