@@ -62,11 +62,11 @@ kv_geometry_layer(const KvGeometry *g, void *pool, guint32 layer)
   gsize part_bytes = part_elements(g) * g->element_bytes;
   gboolean by_layer = g->form == KV_BY_LAYER;
   gsize between_parts = by_layer ? part_bytes * g->num_blocks : part_bytes;
-  char *k = (char *)pool + 2 * layer * between_parts;
+  char *k = pool != NULL ? (char *)pool + 2 * layer * between_parts : NULL; /* no blocks: no pool */
 
   return (PagedKv){
       .k = k,
-      .v = k + between_parts,
+      .v = pool != NULL ? k + between_parts : NULL,
       .block_stride = by_layer ? part_elements(g) : 2 * g->layers * part_elements(g),
       .head_stride = (gsize)g->block_size * g->head_dim,
       .token_stride = g->head_dim,

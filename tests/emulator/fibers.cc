@@ -9,6 +9,12 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#ifdef __has_feature /* clang's word for what gcc defines */
+#if __has_feature(address_sanitizer) && !defined __SANITIZE_ADDRESS__
+#define __SANITIZE_ADDRESS__
+#endif
+#endif
+
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
 #define NOT_SANITIZED __attribute__((noinline, no_sanitize_address))
