@@ -211,6 +211,16 @@ family_set_attention_kind(FamilyReader *f, guint32 index)
   return TRUE;
 }
 
+void
+family_end_layer(FamilyReader *f, const ExpertTraits *experts)
+{
+  if (experts != NULL)
+    layer_experts(&f->maker, experts);
+  else
+    layer_dense(&f->maker, &f->dense);
+  layer_end(&f->maker);
+}
+
 gboolean
 family_add_dense_layers(FamilyReader *f, guint64 norm_elements)
 {
@@ -235,11 +245,7 @@ family_add_expert_layers(FamilyReader *f, const ExpertTraits *experts,
       return FALSE;
     layer_begin(&f->maker, i, norm_elements);
     layer_attention(&f->maker, &f->attention);
-    if (is_sparse == NULL || is_sparse(f, i))
-      layer_experts(&f->maker, experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    family_end_layer(f, is_sparse == NULL || is_sparse(f, i) ? experts : NULL);
   }
   return TRUE;
 }
@@ -323,6 +329,18 @@ family_read_experts(FamilyReader *f, ExpertTraits *experts)
     return FALSE;
   return experts->active <= experts->experts_count ||
          config_refuse(r, active_key, "no more than there are experts");
+}
+
+gboolean
+family_read_shared_experts(const FamilyReader *f, const char *key, guint32 width,
+                           ExpertTraits *experts)
+{
+  guint32 shared;
+
+  if (!config_amount_or(&f->reader, key, CONFIG_MAX_EXPERTS, 0, &shared))
+    return FALSE;
+  experts->shared_width = shared * width;
+  return TRUE;
 }
 
 gboolean

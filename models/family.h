@@ -58,6 +58,8 @@ gboolean family_is_in_pattern(const FamilyReader *family, guint32 index);
 /* Reads sliding_window_pattern, a number or a word of L and G that repeats (the last layer is G),
  * for layers without layer_types. */
 gboolean family_read_window_pattern(FamilyReader *family);
+/* Adds a layer's feed-forward part, the experts or (NULL) the dense one, and ends the layer. */
+void family_end_layer(FamilyReader *family, const ExpertTraits *experts);
 /* Adds all layers, of attention and a dense feed-forward part. norm_elements: in the norms of each.
  */
 gboolean family_add_dense_layers(FamilyReader *family, guint64 norm_elements);
@@ -73,5 +75,8 @@ gboolean family_read_sparse(FamilyReader *family);
 gboolean family_is_sparse(const FamilyReader *family, guint32 index);
 /* Reads num_experts_per_tok, and the number of experts under any of its names. */
 gboolean family_read_experts(FamilyReader *family, ExpertTraits *experts);
+/* Reads how many experts every token passes, under `key` (absent: none); each is `width` wide. */
+gboolean family_read_shared_experts(const FamilyReader *family, const char *key, guint32 width,
+                                    ExpertTraits *experts);
 /* Reads tie_word_embeddings from the decoder's object or the file's own; `absent` without it. */
 gboolean family_read_tied(FamilyReader *family, gboolean absent);

@@ -61,17 +61,15 @@ read_experts(FamilyReader *f, Compressed *v4)
 {
   const ConfigReader *r = &f->reader;
   ExpertTraits *experts = &v4->experts;
-  guint32 shared;
 
   *experts = (ExpertTraits){
       .module = "ffn", .experts = "experts.0.w1", .shared = "shared_experts.w1", .gated = TRUE};
   if (!family_read_experts(f, experts) ||
       !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) ||
-      !config_amount_or(r, "n_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
+      !family_read_shared_experts(f, "n_shared_experts", experts->width, experts) ||
       !config_amount_or(r, "num_hash_layers", CONFIG_MAX_LAYERS, 0, &v4->hash_layers) ||
       !config_count(r, "hc_mult", 64, &v4->streams))
     return FALSE;
-  experts->shared_width = shared * experts->width;
   return TRUE;
 }
 

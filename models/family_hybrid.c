@@ -43,11 +43,7 @@ add_layers(FamilyReader *f, const RecurrentTraits *delta, const ExpertTraits *ex
       layer_recurrent(&f->maker, delta);
     else
       layer_attention(&f->maker, &f->attention);
-    if (experts != NULL && family_is_sparse(f, i))
-      layer_experts(&f->maker, experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    family_end_layer(f, experts != NULL && family_is_sparse(f, i) ? experts : NULL);
   }
   return TRUE;
 }

@@ -78,7 +78,6 @@ static gboolean
 read_experts(const FamilyReader *f, ExpertTraits *experts)
 {
   const ConfigReader *r = &f->reader;
-  guint32 shared;
 
   *experts = (ExpertTraits){.module = "block_sparse_moe",
                             .experts = "experts.0.w1",
@@ -89,11 +88,10 @@ read_experts(const FamilyReader *f, ExpertTraits *experts)
   if (!config_count(r, "num_experts", CONFIG_MAX_EXPERTS, &experts->experts_count) ||
       !config_count(r, "num_experts_per_token", CONFIG_MAX_EXPERTS, &experts->active) ||
       !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) ||
-      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
+      !family_read_shared_experts(f, "num_shared_experts", experts->width, experts) ||
       !config_amount_or(r, "routed_expert_hidden_size", CONFIG_MAX_HIDDEN, 0, &experts->latent) ||
       !config_flag_or(r, "latent_moe_use_norm", FALSE, &experts->latent_norm))
     return FALSE;
-  experts->shared_width = shared * experts->width;
   experts->latent_norm &= experts->latent > 0;
   return experts->active <= experts->experts_count ||
          config_refuse(r, "num_experts_per_token", "no more than there are experts");
@@ -119,11 +117,7 @@ read_kimi_linear(FamilyReader *f)
       layer_recurrent(&f->maker, &kimi.delta);
     else
       layer_latent(&f->maker, &kimi.latent);
-    if (family_is_past_dense(f, i))
-      layer_experts(&f->maker, &kimi.experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    family_end_layer(f, family_is_past_dense(f, i) ? &kimi.experts : NULL);
   }
   return TRUE;
 }

@@ -41,18 +41,14 @@ static gboolean
 read_experts(FamilyReader *f, ExpertTraits *experts)
 {
   const ConfigReader *r = &f->reader;
-  guint32 shared;
 
   *experts = (ExpertTraits){.module = "mlp",
                             .experts = "experts.0.gate_proj",
                             .shared = "shared_experts.gate_proj",
                             .gated = TRUE};
-  if (!family_read_experts(f, experts) ||
-      !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) ||
-      !config_amount_or(r, "n_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared))
-    return FALSE;
-  experts->shared_width = shared * experts->width;
-  return TRUE;
+  return family_read_experts(f, experts) &&
+         config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) &&
+         family_read_shared_experts(f, "n_shared_experts", experts->width, experts);
 }
 
 /* Layers may share the tokens that the indexer of one before them picked: `indexer_types`, or all
@@ -78,11 +74,7 @@ add_layers(FamilyReader *f, const Latent *traits, gboolean has_experts)
       latent.index_heads = latent.index_dim = 0;
     layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
     layer_latent(&f->maker, &latent);
-    if (has_experts && family_is_past_dense(f, i))
-      layer_experts(&f->maker, &traits->experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    family_end_layer(f, has_experts && family_is_past_dense(f, i) ? &traits->experts : NULL);
   }
   return TRUE;
 }

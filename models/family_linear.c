@@ -91,11 +91,7 @@ add_lfm2_layers(FamilyReader *f, const ExpertTraits *experts, guint32 dense)
       layer_attention(&f->maker, &f->attention);
     else
       layer_recurrent(&f->maker, &conv);
-    if (experts != NULL && i >= dense)
-      layer_experts(&f->maker, experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    family_end_layer(f, i >= dense ? experts : NULL);
   }
   return TRUE;
 }

@@ -172,11 +172,7 @@ read_granite_hybrid(FamilyReader *f)
       layer_recurrent(&f->maker, &scan);
     else
       layer_attention(&f->maker, &f->attention);
-    if (count > 0)
-      layer_experts(&f->maker, &experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    family_end_layer(f, count > 0 ? &experts : NULL);
   }
   return TRUE;
 }
@@ -291,6 +287,7 @@ read_jamba(FamilyReader *f)
   ExpertTraits experts = {
       .module = "feed_forward", .experts = "experts.0.gate_proj", .gated = TRUE};
   guint32 expand;
+  gboolean sparse;
 
   if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
       !config_count(r, "mamba_expand", 64, &expand) ||
@@ -310,11 +307,8 @@ read_jamba(FamilyReader *f)
       layer_attention(&f->maker, &f->attention);
     else
       layer_recurrent(&f->maker, &scan);
-    if (experts.experts_count > 1 && is_at(r, "expert_layer_period", "expert_layer_offset", i))
-      layer_experts(&f->maker, &experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    sparse = experts.experts_count > 1 && is_at(r, "expert_layer_period", "expert_layer_offset", i);
+    family_end_layer(f, sparse ? &experts : NULL);
   }
   return TRUE;
 }

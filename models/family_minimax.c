@@ -65,17 +65,15 @@ read_minimax_m3(FamilyReader *f)
                           .gated = TRUE};
   AttentionTraits sparse;
   ConfigReader indexer;
-  guint32 shared;
 
   if (!family_read_frame(f) ||
       !config_count(r, "dense_intermediate_size", CONFIG_MAX_FFN, &f->dense.width) ||
       !config_count(r, "intermediate_size", CONFIG_MAX_FFN, &experts.width) ||
       !family_read_experts(f, &experts) ||
-      !config_amount_or(r, "n_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
+      !family_read_shared_experts(f, "n_shared_experts", experts.width, &experts) ||
       !config_flag_or(r, "use_routing_bias", FALSE, &experts.router_bias) ||
       !config_require_flag(r, "attention_output_gate", FALSE))
     return FALSE;
-  experts.shared_width = shared * experts.width;
   f->attention.qk_norm = QK_NORM_HEAD;
   f->attention.window = 0;
   sparse = f->attention;
@@ -85,11 +83,7 @@ read_minimax_m3(FamilyReader *f)
     const json_t *picks = json_array_get(config_get(&indexer, "sparse_attention_freq"), i);
     layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
     layer_attention(&f->maker, json_integer_value(picks) != 0 ? &sparse : &f->attention);
-    if (family_is_past_dense(f, i))
-      layer_experts(&f->maker, &experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    family_end_layer(f, family_is_past_dense(f, i) ? &experts : NULL);
   }
   return TRUE;
 }

@@ -149,18 +149,14 @@ read_llama4(FamilyReader *f)
 static gboolean
 read_shared_experts(FamilyReader *f, ExpertTraits *experts)
 {
-  guint32 shared;
 
   *experts = (ExpertTraits){.module = "mlp",
                             .experts = "experts.0.gate_proj",
                             .shared = "shared_experts.gate_proj",
                             .gated = TRUE};
-  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, experts) ||
-      !config_count(&f->reader, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) ||
-      !config_amount_or(&f->reader, "n_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared))
-    return FALSE;
-  experts->shared_width = shared * experts->width;
-  return TRUE;
+  return family_read_frame(f) && family_read_width(f) && family_read_experts(f, experts) &&
+         config_count(&f->reader, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) &&
+         family_read_shared_experts(f, "n_shared_experts", experts->width, experts);
 }
 
 static gboolean
@@ -264,11 +260,7 @@ add_two_kinds(FamilyReader *f, const ExpertTraits *experts, const AttentionTrait
     }
     layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
     layer_attention(&f->maker, &f->attention);
-    if (is_sparse(f, i))
-      layer_experts(&f->maker, experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    family_end_layer(f, is_sparse(f, i) ? experts : NULL);
   }
   f->attention = usual;
   return TRUE;

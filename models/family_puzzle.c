@@ -106,7 +106,7 @@ read_laguna(FamilyReader *f)
                           .shared = "shared_expert.gate_proj",
                           .gated = TRUE,
                           .router_bias = TRUE};
-  gboolean in_words = config_has(r, "mlp_layer_types"), of_heads, sinks;
+  gboolean in_words = config_has(r, "mlp_layer_types"), of_heads, sinks, sparse;
 
   if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
       !family_read_sparse(f) || !read_laguna_gates(f, &of_heads) ||
@@ -129,11 +129,8 @@ read_laguna(FamilyReader *f)
         sinks && f->attention.kind == MIXER_SLIDING ? f->attention.heads : 0;
     layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
     layer_attention(&f->maker, &f->attention);
-    if (in_words ? family_is_past_dense(f, i) : family_is_sparse(f, i))
-      layer_experts(&f->maker, &experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    sparse = in_words ? family_is_past_dense(f, i) : family_is_sparse(f, i);
+    family_end_layer(f, sparse ? &experts : NULL);
   }
   return TRUE;
 }

@@ -7,19 +7,15 @@ static gboolean
 read_experts(FamilyReader *f, ExpertTraits *experts)
 {
   const ConfigReader *r = &f->reader;
-  guint32 shared;
 
   *experts = (ExpertTraits){.module = "mlp",
                             .experts = "experts.0.gate_proj",
                             .shared = "shared_experts.gate_proj",
                             .gated = TRUE,
                             .router_bias = TRUE};
-  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, experts) ||
-      !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) ||
-      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared))
-    return FALSE;
-  experts->shared_width = shared * experts->width;
-  return TRUE;
+  return family_read_frame(f) && family_read_width(f) && family_read_experts(f, experts) &&
+         config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) &&
+         family_read_shared_experts(f, "num_shared_experts", experts->width, experts);
 }
 
 /* Ling's attention with KV heads: its second version has norms of q and k. */
@@ -45,16 +41,13 @@ static gboolean
 read_bailing_experts(FamilyReader *f, ExpertTraits *experts)
 {
   const ConfigReader *r = &f->reader;
-  guint32 shared;
+  guint32 width;
 
-  if (!read_experts(f, experts) ||
-      !config_flag_or(r, "moe_router_enable_expert_bias", FALSE, &experts->router_bias) ||
-      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
-      !config_count_or(r, "moe_shared_expert_intermediate_size", CONFIG_MAX_FFN, experts->width,
-                       &experts->shared_width))
-    return FALSE;
-  experts->shared_width *= shared;
-  return TRUE;
+  return read_experts(f, experts) &&
+         config_flag_or(r, "moe_router_enable_expert_bias", FALSE, &experts->router_bias) &&
+         config_count_or(r, "moe_shared_expert_intermediate_size", CONFIG_MAX_FFN, experts->width,
+                         &width) &&
+         family_read_shared_experts(f, "num_shared_experts", width, experts);
 }
 
 static gboolean
@@ -145,11 +138,7 @@ read_bailing_hybrid(FamilyReader *f)
       layer_latent(&f->maker, &latent);
     else
       layer_attention(&f->maker, &f->attention);
-    if (family_is_past_dense(f, i))
-      layer_experts(&f->maker, &experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
+    family_end_layer(f, family_is_past_dense(f, i) ? &experts : NULL);
   }
   return TRUE;
 }
@@ -214,15 +203,13 @@ read_hy3(FamilyReader *f)
                           .shared = "shared_mlp.gate_proj",
                           .gated = TRUE,
                           .router_bias = TRUE};
-  guint32 shared;
   gboolean normed;
 
   if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
       !config_count(r, config_key(r, widths), CONFIG_MAX_FFN, &experts.width) ||
-      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
+      !family_read_shared_experts(f, "num_shared_experts", experts.width, &experts) ||
       !config_flag_or(r, "qk_norm", FALSE, &normed))
     return FALSE;
-  experts.shared_width = shared * experts.width;
   f->attention.qk_norm = normed ? QK_NORM_HEAD : QK_NORM_NONE;
   f->attention.window = 0;
   return family_add_expert_layers(f, &experts, family_is_past_dense, 2 * (guint64)f->model->hidden);
@@ -238,16 +225,14 @@ read_cohere2_moe(FamilyReader *f)
                           .experts = "experts.0.gate_proj",
                           .shared = "shared_experts.gate_proj",
                           .gated = TRUE};
-  guint32 shared;
 
   if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
       !config_require_flag(r, "use_qk_norm", FALSE) ||
       !config_require_flag(r, "use_parallel_block", TRUE) ||
-      !config_amount_or(r, "num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
+      !family_read_shared_experts(f, "num_shared_experts", f->dense.width, &experts) ||
       !config_amount_or(r, "sliding_window_pattern", CONFIG_MAX_LAYERS, 4, &f->pattern))
     return FALSE;
   experts.width = f->dense.width;
-  experts.shared_width = shared * experts.width;
   if (!config_count_or(r, "prefix_dense_intermediate_size", CONFIG_MAX_FFN, experts.width,
                        &f->dense.width))
     return FALSE;
@@ -344,15 +329,13 @@ read_ernie_moe(FamilyReader *f)
                           .shared = "shared_experts.gate_proj",
                           .gated = TRUE,
                           .router_bias = TRUE};
-  guint32 shared;
 
   if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
       !config_require_flag(r, "use_bias", FALSE) ||
       !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts.width) ||
-      !config_amount_or(r, "moe_num_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared) ||
+      !family_read_shared_experts(f, "moe_num_shared_experts", experts.width, &experts) ||
       !config_count_or(r, "moe_layer_interval", CONFIG_MAX_LAYERS, 1, &f->pattern))
     return FALSE;
-  experts.shared_width = shared * experts.width;
   return family_add_expert_layers(f, &experts, is_ernie_sparse, 2 * (guint64)f->model->hidden);
 }
 
