@@ -7,8 +7,8 @@ TEST_MONOTONIC: how many scenarios of each (25); TEST_SEED: the first seed (1).
 import os
 import random
 
-from random_words import DEVICES, FAMILIES, maybe
-from spillway_test import HARDWARE, Failure, all_tests, check, check_equal, execute, main, read_json_lines, succeed
+from random_words import DEVICES, FAMILIES, maybe, seeded
+from spillway_test import HARDWARE, all_tests, check, check_equal, execute, main, read_json_lines, succeed
 
 SCENARIOS = int(os.environ.get("TEST_MONOTONIC", "25"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
@@ -50,10 +50,8 @@ def steps_of(words):
 def each(try_one):
     done = 0
     for seed in range(SEED, SEED + SCENARIOS):
-        try:
+        with seeded(seed, "TEST_MONOTONIC=1"):
             done += bool(try_one(random.Random(seed)))
-        except Failure as failure:
-            raise Failure("TEST_SEED=%d TEST_MONOTONIC=1\n%s" % (seed, failure)) from None
     check(done > SCENARIOS // 3 or SCENARIOS < 5, "%d of %d were run" % (done, SCENARIOS))
 
 

@@ -1,6 +1,7 @@
 """Random command lines over all options of `run`: engines, policies, clients, models, devices, traces, each now and then.
 
 What goes together is not minded: a line may be refused."""
+import contextlib
 import functools
 import json
 import re
@@ -157,6 +158,15 @@ def random_machine(chance, scheduler):
             *maybe(chance, 0.05, "--quantization", chance.choice(["fp8", "fp8_block", "nvfp4"])),
             *maybe(chance, 0.2, "--what-if", chance.choice(["h2d=2x,copy-launch=0", "hbm=1.4x,flops=1.5x", "host=0", "front-end=50x"])),
             *maybe(chance, 0.2, "--max-model-len", chance.choice([200, 2000, 30000]))]
+
+
+@contextlib.contextmanager
+def seeded(seed, again):
+    """A failure within says with which seed, and which words of the environment, it comes again."""
+    try:
+        yield
+    except Failure as failure:
+        raise Failure("TEST_SEED=%d %s\n%s" % (seed, again, failure)) from None
 
 
 def random_words(chance, choices):

@@ -9,7 +9,7 @@ import itertools
 import os
 import random
 
-from random_words import all_choices, names, parse, random_words
+from random_words import all_choices, names, parse, random_words, seeded
 from recount import check_recount
 from recount_memory import check_memory, check_slowdown
 from spillway_test import Failure, all_tests, check, check_equal, execute, main, options_of_help, read, source, succeed
@@ -230,12 +230,10 @@ def test_random():
     for seed in range(SEED, SEED + SCENARIOS):
         chance = random.Random(seed)
         words = random_words(chance, choices)
-        try:
+        with seeded(seed, "TEST_SCENARIOS=1"):
             done += check_scenario(words) is not None
             if chance.random() < 0.2:
                 check_compare(words)
-        except Failure as failure:
-            raise Failure("TEST_SEED=%d TEST_SCENARIOS=1\n%s" % (seed, failure)) from None
     check(done > SCENARIOS // 8, "%d of %d were run" % (done, SCENARIOS))
 
 

@@ -9,8 +9,8 @@ import os
 import random
 import sqlite3
 
-from random_words import all_choices, maybe, parse, random_words
-from spillway_test import Failure, all_tests, check, check_close, check_equal, execute, main, options_of_help, succeed, write
+from random_words import all_choices, maybe, parse, random_words, seeded
+from spillway_test import all_tests, check, check_close, check_equal, execute, main, options_of_help, succeed, write
 
 STUDIES = int(os.environ.get("TEST_STUDIES", "4"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
@@ -47,10 +47,8 @@ def each_seed(try_one):
         words = random_words(chance, choices)
         for name in os.listdir("."):
             os.unlink(name)
-        try:
+        with seeded(seed, "TEST_STUDIES=1"):
             done += bool(try_one(chance, words, flags))
-        except Failure as failure:
-            raise Failure("TEST_SEED=%d TEST_STUDIES=1\n%s" % (seed, failure)) from None
     check(done > 0 or STUDIES < 4, "none of %d was run" % tried)
 
 

@@ -11,8 +11,8 @@ import re
 import shlex
 import sqlite3
 
-from random_words import DEVICES, FAMILIES, all_choices, maybe, parse, random_words
-from spillway_test import Failure, all_tests, check, check_close, check_equal, execute, main, options_of_help, read, read_json_lines, source, succeed, write
+from random_words import DEVICES, FAMILIES, all_choices, maybe, parse, random_words, seeded
+from spillway_test import all_tests, check, check_close, check_equal, execute, main, options_of_help, read, read_json_lines, source, succeed, write
 
 VERBS = int(os.environ.get("TEST_VERBS", "4"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
@@ -26,10 +26,8 @@ def each_seed(try_one, always=0.0):
     for seed in range(SEED, SEED + VERBS):
         for name in os.listdir("."):
             os.unlink(name)
-        try:
+        with seeded(seed, "TEST_VERBS=1"):
             done += bool(try_one(random.Random(seed)))
-        except Failure as failure:
-            raise Failure("TEST_SEED=%d TEST_VERBS=1\n%s" % (seed, failure)) from None
     check(VERBS < 20 or done >= max(1, always * VERBS), "%d of %d were run" % (done, VERBS))
 
 
