@@ -281,17 +281,28 @@ add_leaf(RadixTree *tree, guint32 request, guint32 first, guint32 end, RadixNode
   return leaf;
 }
 
+/* The next node of the request's path below `node`, used just now and cut where the two part; *page
+ * moves to its end. NULL: the tree has no more of the request's pages. */
+static RadixNode *
+step_down(RadixTree *tree, RadixNode *node, guint32 request, guint32 pages, guint32 *page)
+{
+  RadixNode *child = *page < pages ? child_of(tree, node, request, *page) : NULL;
+
+  if (child == NULL)
+    return NULL;
+  use(tree, child, next_use(tree));
+  *page = radix_common_end(tree, child, request, pages);
+  return *page < child->end ? split(tree, child, *page) : child;
+}
+
 guint32
 radix_tree_insert(RadixTree *tree, guint32 request, guint32 tokens, RadixNode **node)
 {
   guint32 pages = tokens / tree->page_tokens, page = 0;
-  RadixNode *end = &tree->root, *child;
+  RadixNode *end = &tree->root, *next;
 
-  while (page < pages && (child = child_of(tree, end, request, page)) != NULL) {
-    use(tree, child, next_use(tree));
-    page = radix_common_end(tree, child, request, pages);
-    end = page < child->end ? split(tree, child, page) : child;
-  }
+  while ((next = step_down(tree, end, request, pages, &page)) != NULL)
+    end = next;
   *node = page < pages ? add_leaf(tree, request, page, pages, end) : end;
   return page;
 }
@@ -337,15 +348,11 @@ radix_tree_insert_windows(RadixTree *tree, guint32 request, guint32 tokens, cons
                           RadixNode **node, guint32 *unwanted)
 {
   guint32 pages = tokens / tree->page_tokens, page = 0;
-  RadixNode *end = &tree->root, *child;
+  RadixNode *end = &tree->root, *next;
 
   *unwanted = 0;
-  while (page < pages && (child = child_of(tree, end, request, page)) != NULL) {
-    use(tree, child, next_use(tree));
-    page = radix_common_end(tree, child, request, pages);
-    end = page < child->end ? split(tree, child, page) : child;
-    end = adopt_windows(tree, end, own, unwanted);
-  }
+  while ((next = step_down(tree, end, request, pages, &page)) != NULL)
+    end = adopt_windows(tree, next, own, unwanted);
   if (page < pages) {
     end = add_leaf(tree, request, page, pages, end);
     put_leaf_windows(tree, end, own->gone);
