@@ -31,6 +31,7 @@ module_tests = \
   %D%/sim/layerwise \
   %D%/sim/metrics \
   %D%/sim/monotonic \
+  %D%/sim/prices \
   %D%/sim/reuse-tree \
   %D%/sim/tier \
   %D%/sim/victim-order \
