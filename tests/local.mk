@@ -37,6 +37,7 @@ script_tests = \
   %D%/reading/bad-files.py \
   %D%/reading/bad-traces.py \
   %D%/reading/checkpoints.py \
+  %D%/reading/doubts.py \
   %D%/reading/families.py \
   %D%/reading/kinds.py \
   %D%/reading/forms.py \
