@@ -62,6 +62,16 @@ server_point_refuse(ServerPoint *point, const char *format, ...)
   va_end(args);
 }
 
+void
+server_point_doubt(ServerPoint *point, const GPtrArray *doubts)
+{
+  for (guint i = 0; i < doubts->len; i++) {
+    g_autofree char *before = g_steal_pointer(&point->doubt);
+    const char *text = g_ptr_array_index(doubts, i);
+    point->doubt = before == NULL ? g_strdup(text) : g_strjoin("; ", before, text, NULL);
+  }
+}
+
 /* Whether an option that the user gave stands in place of the point's. */
 static gboolean
 is_overruled(const char *option, const Settings *given)
