@@ -352,10 +352,24 @@ find_unsplit(const Layer *layer, guint32 tp)
   return NULL;
 }
 
+const char *
+roofline_find_unsplit(const Model *model, const ExpertSplit *split)
+{
+  const char *problem = NULL;
+
+  for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
+    problem = find_unsplit(&model->kinds[i], split->tp);
+  for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
+    problem = find_unsplit_experts(&model->kinds[i], split->tp * split->engines,
+                                   expert_split_groups(split));
+  return problem;
+}
+
 static gboolean
 check_config(const RooflineConfig *config, GError **error)
 {
   const Model *model = config->model;
+  const ExpertSplit split = roofline_expert_split(config);
   guint32 tp = config->tensor_parallel_size;
   const char *problem = NULL;
   ContextWindows windows;
@@ -364,11 +378,8 @@ check_config(const RooflineConfig *config, GError **error)
     problem = "a block of 0 tokens";
   else if (tp == 0)
     problem = "a tensor-parallel size of 0";
-  for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
-    problem = find_unsplit(&model->kinds[i], tp);
-  for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
-    problem = find_unsplit_experts(&model->kinds[i], tp * MAX(1, config->data_parallel_size),
-                                   MAX(1, config->expert_groups));
+  if (problem == NULL)
+    problem = roofline_find_unsplit(model, &split);
   if (problem == NULL && !model_windows(model, &windows))
     problem = "its layers have more than two kinds of windows";
   if (problem == NULL &&

@@ -103,6 +103,9 @@ typedef struct {
   WhatIf what_if;
 } RooflineConfig;
 
+/* Why a model cannot be split over ranks so, as half a sentence; NULL: it can. */
+const char *roofline_find_unsplit(const Model *model, const ExpertSplit *split);
+
 /* The caller frees it with cost_model_free(). For one thread: it remembers costs. */
 CostModel *roofline_new(const RooflineConfig *config, GError **error);
 

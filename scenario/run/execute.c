@@ -373,6 +373,9 @@ execute_read_against(const char *path, const Workload *workload, const char *ver
   }
   for (guint i = 0; i < notes->len; i++)
     cli_note(verb, "%s", (const char *)g_ptr_array_index(notes, i));
+  for (guint i = 0; i < measured->doubts->len; i++)
+    cli_note(verb, "--against: %s: %s", measured->file,
+             (const char *)g_ptr_array_index(measured->doubts, i));
   return g_steal_pointer(&measured);
 }
 
