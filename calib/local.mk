@@ -126,6 +126,9 @@ dist_devices_DATA = \
   %D%/devices/a100-40gb.ini \
   %D%/devices/a100-80gb.ini \
   %D%/devices/b200.ini \
+  %D%/devices/b300.ini \
+  %D%/devices/gb200.ini \
+  %D%/devices/gb300.ini \
   %D%/devices/gh200.ini \
   %D%/devices/h100-pcie.ini \
   %D%/devices/h100-sxm.ini \

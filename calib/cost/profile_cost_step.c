@@ -216,7 +216,8 @@ find_host(const ProfileCost *self, guint64 sequences, guint64 tokens, gboolean c
 static Memo
 find_host_of_decodes(const ProfileCost *self, guint64 decodes)
 {
-  return find_host(self, decodes, decodes, decodes <= self->captured_tokens);
+  return find_host(self, decodes, decodes,
+                   decodes <= self->captured_tokens && self->captured != CAPTURED_NOTHING);
 }
 
 static void

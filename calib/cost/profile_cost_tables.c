@@ -204,9 +204,9 @@ find_residuals(ProfileCost *self, const Profile *profile, const RooflineConfig *
 {
   static const struct {
     const char *variant;
-    StepsOf of[2]; /* by CapturedKind */
-  } kinds[] = {{STEP_GRAPH, {STEPS_ALL, STEPS_OF_DECODES}},
-               {STEP_EAGER, {STEPS_ALL, STEPS_OF_CHUNKS}}};
+    StepsOf of[3]; /* by CapturedKind */
+  } kinds[] = {{STEP_GRAPH, {STEPS_ALL, STEPS_OF_DECODES, STEPS_ALL}},
+               {STEP_EAGER, {STEPS_ALL, STEPS_OF_CHUNKS, STEPS_ALL}}};
   RooflineConfig plain = *config;
   ProfileCost *bare;
   guint n;
