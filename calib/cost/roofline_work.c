@@ -225,15 +225,13 @@ mixing_layers(const Model *model)
   return layers;
 }
 
-static guint32
-latent_layers(const Model *model)
+/* What launching the kernels of all layers one by one takes. */
+static double
+find_launches_ps(const HostCost *host, const Model *model)
 {
-  guint32 layers = 0;
+  double latent = model_latent_layers(model);
 
-  for (guint i = 0; i < model->n_kinds; i++)
-    if (model->kinds[i].mixer.latent_dim > 0)
-      layers += model->kinds[i].count;
-  return layers;
+  return host->launch_ps * (mixing_layers(model) - latent) + host->latent_launch_ps * latent;
 }
 
 static void
@@ -251,9 +249,12 @@ set_host(Roofline *self, const RooflineConfig *config)
   if (config->in_pieces)
     self->host_pieces_ps =
         roofline_round_ps(host->piece_ps * mixing_layers(config->model) * factor);
-  if (config->launched_prompts)
+  self->launches_all = config->launched_steps;
+  if (config->launched_steps)
+    self->launches_ps = roofline_round_ps(find_launches_ps(host, config->model) * factor);
+  else if (config->launched_prompts)
     self->launches_ps =
-        roofline_round_ps(host->latent_launch_ps * latent_layers(config->model) * factor);
+        roofline_round_ps(host->latent_launch_ps * model_latent_layers(config->model) * factor);
   self->work_ps = in_turn ? 0 : roofline_round_ps(host->work_ps * factor);
   self->work_sequence = roofline_rate(in_turn ? 0 : host->work_sequence_ps * factor);
 }
