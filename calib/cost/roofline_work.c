@@ -30,6 +30,18 @@ roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSp
                    .format = matrix->format};
 }
 
+Product
+roofline_dense_product(const Matrix *matrix, const Mixer *mixer, guint32 tp)
+{
+  return (Product){.n = matrix_rank_n(matrix, mixer, tp),
+                   .k = matrix_rank_k(matrix, tp),
+                   .experts = 1,
+                   .active = 1,
+                   .copies = 1,
+                   .shared = matrix->shared,
+                   .format = matrix->format};
+}
+
 /* What one device of the group has of each layer's matrices. */
 static void
 set_products(Roofline *self, const Model *model, guint32 tp)
@@ -45,13 +57,7 @@ set_products(Roofline *self, const Model *model, guint32 tp)
       const Matrix *matrix = &layer->matrices[j];
       kind->products[kind->n_products++] =
           matrix->copies > 1 ? roofline_expert_product(matrix, &layer->mixer, &self->split)
-                             : (Product){matrix_rank_n(matrix, &layer->mixer, tp),
-                                         matrix_rank_k(matrix, tp),
-                                         1,
-                                         1,
-                                         1,
-                                         matrix->shared,
-                                         matrix->format};
+                             : roofline_dense_product(matrix, &layer->mixer, tp);
     }
   }
   self->head =
