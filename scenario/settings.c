@@ -153,6 +153,10 @@ const SettingsOption settings_options[] = {
      "from vllm-0.8: full-and-piecewise (default from vllm-0.11), piecewise: attention is launched "
      "between graphs",
      0},
+    {"enforce-eager", GROUP_ENGINE, KIND_SWITCH, AT(enforce_eager), 0, 0, NULL,
+     "vllm, trtllm: capture no CUDA graphs; a step takes the time in which its kernels are launched "
+     "at least",
+     0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
     {"pipeline-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(pipeline_parallel_size), 1, 64, "N",
@@ -204,6 +208,8 @@ const SettingsOption settings_options[] = {
      NULL, "decide a step when the one before it is done, not while it runs", 0},
     {"enable-mixed-chunk", GROUP_SGLANG, KIND_SWITCH, AT(enable_mixed_chunk), 0, 0, NULL,
      "decode in the steps that compute prompts", 0},
+    {"disable-cuda-graph", GROUP_SGLANG, KIND_SWITCH, AT(disable_cuda_graph), 0, 0, NULL,
+     "capture no CUDA graphs; a step takes the time in which its kernels are launched at least", 0},
     {"disable-piecewise-cuda-graph", GROUP_SGLANG, KIND_SWITCH, AT(disable_piecewise_cuda_graph), 0,
      0, NULL,
      "launch prompts' kernels one by one, as SGLang before 0.5.10 does (latent attention only)", 0},
