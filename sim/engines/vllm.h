@@ -1,6 +1,7 @@
 /* The scheduler of vLLM 0.8 to 0.33: what its files share. */
 #pragma once
 
+#include "sim/array.h"
 #include "sim/scheduler.h"
 
 /* Rules that come with a version, and that no option switches. */
@@ -189,7 +190,7 @@ vllm_starve(VllmDecision *d, Sequence *sequence, guint32 more)
   d->owed_blocks += more;
   if (d->self->pool.groups == NULL) /* else nobody joins the clock behind it */
     sequence->starved_in = d->self->pool.decisions;
-  g_array_append_val(d->step->starved, sequence->request);
+  ARRAY_PUSH(d->step->starved, &d->step->starved_room, guint32, sequence->request);
 }
 
 /* The hooks of a SchedulerClass whose state is a VllmState. */
