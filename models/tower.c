@@ -229,6 +229,16 @@ name_left_out(const ConfigReader *file, gboolean is_within, gboolean sees, gbool
   return NULL;
 }
 
+/* A number of the vision_config, or what SGLang takes where it is not there (Qwen's "depth" is not
+ * looked for): server_args.py, adjust_mem_fraction_for_vlm. */
+static guint32
+count_or(const json_t *vision, const char *key, guint32 most, guint32 absent)
+{
+  json_int_t value = json_integer_value(json_object_get(vision, key));
+
+  return value > 0 && value <= most ? (guint32)value : absent;
+}
+
 /* A vision_config without sizes, which are then those of transformers, is not counted. */
 gboolean
 tower_read(const ConfigReader *reader, Model *model)
@@ -254,6 +264,10 @@ tower_read(const ConfigReader *reader, Model *model)
       return FALSE;
     model->tower_bytes = 2 * model->tower_parameters;
     known = TRUE;
+  }
+  if (json_is_object(vision)) {
+    model->vision_layers = count_or(vision, "num_hidden_layers", CONFIG_MAX_LAYERS, 24);
+    model->vision_hidden = count_or(vision, "hidden_size", CONFIG_MAX_HIDDEN, 1024);
   }
   /* Towers for sound are not known. */
   model->left_out =

@@ -34,6 +34,9 @@ typedef struct {
   WeightFormat head_format;
   guint64 tower_parameters; /* of vision and audio towers, whose work is not modelled */
   guint64 tower_bytes;
+  /* num_hidden_layers and hidden_size of the file's own vision_config, as SGLang takes them; 0:
+   * there is none. */
+  guint32 vision_layers, vision_hidden;
   char *left_out; /* weights that are not counted, in words; NULL: all are */
 
   /* Of the most frequent kind of layer: what tables of one layer are looked up by. */
