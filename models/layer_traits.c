@@ -113,13 +113,14 @@ layer_attention(LayerMaker *maker, const AttentionTraits *t)
                                .index_heads = t->index_heads,
                                .index_dim = t->index_dim,
                                .borrows_kv = t->borrows_kv,
-                               .normed = t->qk_norm != QK_NORM_NONE};
+                               .normed = t->qk_norm != QK_NORM_NONE,
+                               .normed_wide = t->qk_norm == QK_NORM_WIDTH};
   maker->layer.n_mixer_matrices = maker->layer.n_matrices;
   maker->layer.vectors +=
       (t->qkv_bias ? made : 0) + (t->output_bias ? hidden : 0) + t->extra_vectors + t->query_rank;
   if (t->qk_norm == QK_NORM_HEAD)
     maker->layer.vectors += (without ? 1 : 2) * (guint64)t->head_dim;
-  else if (t->qk_norm == QK_NORM_WIDTH)
+  else if (t->qk_norm == QK_NORM_HEADS || t->qk_norm == QK_NORM_WIDTH)
     maker->layer.vectors += q + (without ? 0 : (guint64)t->kv_heads * t->head_dim);
 }
 

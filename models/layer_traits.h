@@ -13,7 +13,8 @@
 typedef enum {
   QK_NORM_NONE,
   QK_NORM_HEAD,  /* head_dim weights each for q and k, shared by the heads */
-  QK_NORM_WIDTH, /* a weight for each element of q and k */
+  QK_NORM_HEADS, /* a weight for each element of q and k, each head by itself */
+  QK_NORM_WIDTH, /* the same, over all heads together */
 } QkNorm;
 
 typedef struct {

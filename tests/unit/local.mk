@@ -10,6 +10,7 @@ module_tests = \
   %D%/calib/keys-layers \
   %D%/calib/moe-fit \
   %D%/calib/profile \
+  %D%/calib/launch-spared \
   %D%/calib/profile-cost \
   %D%/calib/roofline \
   %D%/calib/roofline-tables \
@@ -64,6 +65,7 @@ shipped_fixture = %D%/calib/shipped_fixture.c %D%/calib/shipped_fixture.h
 %C%_calib_server_memory_SOURCES = %D%/calib/server-memory.c $(shipped_fixture)
 %C%_scenario_defaults_SOURCES = %D%/scenario/defaults.c $(shipped_fixture)
 %C%_calib_profile_SOURCES = %D%/calib/profile.c %D%/calib/profile_fixture.c %D%/calib/profile_fixture.h
+%C%_calib_launch_spared_SOURCES = %D%/calib/launch-spared.c %D%/calib/known_profile.c %D%/calib/known_profile.h
 %C%_calib_profile_cost_SOURCES = %D%/calib/profile-cost.c %D%/calib/known_profile.c %D%/calib/known_profile.h
 trace_fixture = %D%/traces/trace_fixture.c %D%/traces/trace_fixture.h
 %C%_traces_traces_SOURCES = %D%/traces/traces.c $(trace_fixture)
