@@ -56,6 +56,12 @@ const Operation operations[OPERATIONS] = {
                       {"sequences", "tokens", "hidden", "groups", "state_dim", "heads", "head_dim",
                        "conv", "chunk"},
                       TRUE},
+    [OP_ATTENTION_SPARSE] = {"attention_sparse",
+                             "attention over the tokens that an indexer picks, or a block of it "
+                             "with its products",
+                             {"prefills", "new_tokens", "cached_tokens", "decodes", "context",
+                              "heads", "kv_heads", "head_dim", "picked"},
+                             TRUE},
 };
 
 gboolean

@@ -123,7 +123,8 @@ check_format(const ProfileDb *db, GError **error)
 static gboolean
 check_tables(const ProfileDb *db, GError **error)
 {
-  static const char *const optional[] = {"aside", NULL};
+  /* Profiles of before the operation have no view of it. */
+  const char *const optional[] = {"aside", operations[OP_ATTENTION_SPARSE].name, NULL};
   g_autofree char *schema = profile_db_schema_script();
   g_autofree char *script = g_strconcat(schema, PROFILE_DB_ASIDE_SCRIPT, NULL);
   g_autofree char *fault = NULL;
