@@ -42,6 +42,8 @@
  *   recurrent       sequences, tokens, hidden, groups, state_dim, heads, head_dim, conv, chunk: a
  *                   kernel of a layer with a state (Mamba 2, gated delta), over sequences of
  *                   `tokens` each; variant: the layer's kind / the kernel / prefill or decode
+ *   launch          kernels: what so many kernels of the tables, each timed as it is launched by
+ *                   itself, take less in a captured graph
  *   attention_sparse  as attention, and picked: each token sees so many tokens, which an indexer
  *                   picks; variant: "" the kernels, the indexer's too, or a block as of mla
  *
@@ -71,9 +73,13 @@ typedef enum {
   OP_MLA,
   OP_MOE,
   OP_RECURRENT,
+  OP_LAUNCH,
   OP_ATTENTION_SPARSE,
   OPERATIONS
 } OperationKind;
+
+/* Databases of spillway 0.2.0 have no view of this one and those behind it. */
+#define OPERATION_FIRST_LATER OP_LAUNCH
 
 typedef struct {
   const char *name;

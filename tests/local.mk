@@ -30,12 +30,14 @@ script_tests = \
   %D%/random/monotonic.py \
   %D%/random/plain.py \
   %D%/random/relations.py \
+  %D%/random/rules.py \
   %D%/random/scenarios.py \
   %D%/random/studies.py \
   %D%/random/verbs.py \
   %D%/reading/bad-files.py \
   %D%/reading/bad-traces.py \
   %D%/reading/checkpoints.py \
+  %D%/reading/doubts.py \
   %D%/reading/families.py \
   %D%/reading/kinds.py \
   %D%/reading/forms.py \
@@ -76,4 +78,6 @@ EXTRA_DIST += \
   %D%/live/live_fixture.py \
   %D%/live/plain_decoder.py \
   %D%/random/plain_engine.py \
-  %D%/random/random_words.py
+  %D%/random/random_words.py \
+  %D%/random/sglang_engine.py \
+  %D%/random/vllm_engine.py

@@ -14,6 +14,8 @@ libspillway_traces_a_SOURCES = \
   %D%/random.c %D%/random.h \
   %D%/reader.c %D%/reader.h \
   %D%/refusal.c %D%/refusal.h \
+  %D%/result_doubts.c %D%/result_doubts.h \
+  %D%/result_spread.c %D%/result_spread.h \
   %D%/results.c %D%/results.h \
   %D%/shell_word.c %D%/shell_word.h \
   %D%/source.c %D%/source.h \

@@ -91,7 +91,7 @@ read_times(const json_t *ttft, const json_t *itls, ResultRequest *request)
   const json_t *gap;
   gsize i;
 
-  request->ttft_s = request->e2e_s = NAN;
+  request->ttft_s = request->e2e_s = request->span_s = NAN;
   if (!json_is_number(ttft) || json_number_value(ttft) <= 0)
     return;
   request->ttft_s = json_number_value(ttft);
@@ -148,6 +148,9 @@ read_guidellm_request(const json_t *object, gsize i, ResultRun *run, ResultReque
   request->ttft_s = number_of(object, "time_to_first_token_ms") / 1000;
   request->e2e_s =
       request->ttft_s + (request->output_tokens > 1 ? gap_s * (request->output_tokens - 1) : 0);
+  request->span_s = number_of(object, "request_latency");
+  if (isnan(request->span_s))
+    request->span_s = number_of(object, "request_end_time") - json_number_value(start);
   return TRUE;
 }
 
@@ -233,20 +236,20 @@ results_is_aiperf(const json_t *object)
          json_object_get(json_object_get(object, "metadata"), "request_start_ns") != NULL;
 }
 
-/* A metric's time in seconds; NAN where it is not there or has a unit that is not known. */
-static double
-metric_s(const json_t *metrics, const char *name)
+double
+results_metric_s(const json_t *object, const char *metric, const char *member, const char *unit)
 {
   static const struct {
     const char *unit;
     double seconds;
   } units[] = {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"sec", 1}};
-  const json_t *metric = json_object_get(metrics, name), *value = json_object_get(metric, "value");
-  const char *unit = json_string_value(json_object_get(metric, "unit"));
+  const json_t *found = json_object_get(object, metric), *said = json_object_get(found, "unit");
 
-  for (guint i = 0; json_is_number(value) && unit != NULL && i < G_N_ELEMENTS(units); i++)
+  if (said != NULL)
+    unit = json_string_value(said);
+  for (guint i = 0; unit != NULL && i < G_N_ELEMENTS(units); i++)
     if (g_str_equal(units[i].unit, unit))
-      return json_number_value(value) * units[i].seconds;
+      return number_of(found, member) * units[i].seconds;
   return NAN;
 }
 
@@ -263,20 +266,23 @@ metric_tokens(const json_t *metrics, const char *name, guint32 *tokens, GError *
   return TRUE;
 }
 
-static gboolean
-is_skipped(const json_t *object, const json_t *metadata)
+static ResultFate
+fate_of(const json_t *object, const json_t *metadata)
 {
   const json_t *failure = json_object_get(object, "error");
   const char *phase = json_string_value(json_object_get(metadata, "benchmark_phase"));
 
-  return (failure != NULL && !json_is_null(failure)) ||
-         json_is_true(json_object_get(metadata, "was_cancelled")) ||
-         (phase != NULL && !g_str_equal(phase, "profiling"));
+  if (phase != NULL && !g_str_equal(phase, "profiling"))
+    return RESULT_WARM_UP;
+  if ((failure != NULL && !json_is_null(failure)) ||
+      json_is_true(json_object_get(metadata, "was_cancelled")))
+    return RESULT_FAILED;
+  return RESULT_TAKEN;
 }
 
 gboolean
 results_read_aiperf(const json_t *object, gint64 *zero_ns, ResultRequest *request, const char **id,
-                    gboolean *skip, GError **error)
+                    ResultFate *fate, GError **error)
 {
   const json_t *metadata = json_object_get(object, "metadata");
   const json_t *metrics = json_object_get(object, "metrics");
@@ -285,8 +291,8 @@ results_read_aiperf(const json_t *object, gint64 *zero_ns, ResultRequest *reques
   json_int_t start_ns = json_integer_value(start);
 
   *id = json_string_value(json_object_get(metadata, "x_request_id"));
-  *skip = is_skipped(object, metadata);
-  if (*skip)
+  *fate = fate_of(object, metadata);
+  if (*fate != RESULT_TAKEN)
     return TRUE;
   if (!json_is_integer(start) || start_ns < 0)
     return fail(error, "metadata.request_start_ns: expected whole nanoseconds");
@@ -298,9 +304,66 @@ results_read_aiperf(const json_t *object, gint64 *zero_ns, ResultRequest *reques
   if (!metric_tokens(metrics, "input_sequence_length", &request->prompt_tokens, error) ||
       !metric_tokens(metrics, "output_sequence_length", &request->output_tokens, error))
     return FALSE;
-  request->ttft_s = metric_s(metrics, "time_to_first_token");
-  request->e2e_s = metric_s(metrics, "request_latency");
-  if (isnan(request->e2e_s) && json_is_integer(end))
-    request->e2e_s = (double)(json_integer_value(end) - start_ns) / (double)NS_PER_S;
+  request->ttft_s = results_metric_s(metrics, "time_to_first_token", "value", NULL);
+  request->e2e_s = results_metric_s(metrics, "request_latency", "value", NULL);
+  request->span_s = json_is_integer(end)
+                        ? ((double)json_integer_value(end) - (double)start_ns) / (double)NS_PER_S
+                        : NAN;
+  if (isnan(request->e2e_s))
+    request->e2e_s = request->span_s;
   return TRUE;
+}
+
+static gboolean
+is_positive(double value)
+{
+  return value > 0; /* no NAN */
+}
+
+gboolean
+results_aiperf_pace(const json_t *object, ResultPace *pace)
+{
+  const json_t *config = json_object_get(object, "input_config"), *phase;
+  const json_t *load = json_object_get(config, "loadgen");
+  gsize i;
+
+  json_array_foreach(json_object_get(config, "phases"), i, phase)
+  {
+    if (g_strcmp0(json_string_value(json_object_get(phase, "name")), "profiling") == 0) {
+      load = phase;
+      break;
+    }
+  }
+  *pace = (ResultPace){number_of(load, "concurrency"), number_of(load, "rate"), 1};
+  if (isnan(pace->rate))
+    pace->rate = number_of(load, "request_rate"); /* of older versions */
+  return is_positive(pace->concurrency) || is_positive(pace->rate);
+}
+
+gboolean
+results_guidellm_pace(const json_t *benchmark, ResultPace *pace, const char **name)
+{
+  static const struct {
+    const char *name, *concurrency, *rate;
+    double burstiness;
+  } strategies[] = {{"synchronous", "", "", 1},
+                    {"concurrent", "streams", "", 1},
+                    {"constant", "max_concurrency", "rate", 1e6},
+                    {"poisson", "max_concurrency", "rate", 1},
+                    {"throughput", "max_concurrency", "", 1}};
+  const json_t *strategy = json_object_get(json_object_get(benchmark, "config"), "strategy");
+
+  if (strategy == NULL)
+    strategy = json_object_get(json_object_get(benchmark, "args"), "strategy");
+  *name = json_string_value(json_object_get(strategy, "type_"));
+  for (guint i = 0; i < G_N_ELEMENTS(strategies); i++) {
+    if (g_strcmp0(strategies[i].name, *name) != 0)
+      continue;
+    *pace = (ResultPace){number_of(strategy, strategies[i].concurrency),
+                         number_of(strategy, strategies[i].rate), strategies[i].burstiness};
+    if (i == 0)
+      pace->concurrency = 1;
+    return TRUE;
+  }
+  return FALSE;
 }

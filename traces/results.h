@@ -16,6 +16,8 @@ typedef struct {
   gint64 start_ps; /* since the client's zero; -1: not in the file */
   guint32 prompt_tokens, output_tokens;
   double ttft_s, e2e_s; /* since the request was sent; NAN: not in the file */
+  double
+      span_s; /* e2e_s, told in another way: by the client's clock, or as a sum; NAN: it is not */
 } ResultRequest;
 
 /* Numbers that JSON does not have, as Python writes them: NaN, Infinity and -Infinity outside of
@@ -45,7 +47,32 @@ gint64 results_arrival_ps(const ResultRun *run, guint i);
 
 /* TRUE if the object is a request of AIPerf's profile_export.jsonl. */
 gboolean results_is_aiperf(const json_t *object);
-/* *skip: the request failed, was cancelled, or belongs to a warm-up. start_ps is since *zero_ns,
- * which is set where it is negative. *id is the file's text, or NULL. */
+
+typedef enum {
+  RESULT_TAKEN,
+  RESULT_WARM_UP,
+  RESULT_FAILED, /* or was cancelled */
+} ResultFate;
+
+/* Sets the request where it is taken, else only *fate and *id. start_ps is since *zero_ns, which is
+ * set where it is negative. *id is the file's text, or NULL. */
 gboolean results_read_aiperf(const json_t *object, gint64 *zero_ns, ResultRequest *request,
-                             const char **id, gboolean *skip, GError **error);
+                             const char **id, ResultFate *fate, GError **error);
+
+/* How AIPerf and GuideLLM sent, as the file has it; NAN, 0 or less: no limit, no rate. */
+typedef struct {
+  double concurrency; /* most under way */
+  double rate;        /* a second */
+  double burstiness;  /* 1: Poisson */
+} ResultPace;
+
+/* Of AIPerf's profile_export_aiperf.json: of the phase that was measured, in input_config.phases,
+ * or of older versions all there is, input_config.loadgen. FALSE: the file does not say. */
+gboolean results_aiperf_pace(const json_t *object, ResultPace *pace);
+/* Of one of GuideLLM's benchmarks. FALSE: its strategy, *name (NULL: it has none), is not known. */
+gboolean results_guidellm_pace(const json_t *benchmark, ResultPace *pace, const char **name);
+
+/* object[metric][member] in seconds, by the unit beside it; `unit` is taken where there is none
+ * (NULL: then it is not known). NAN where it is not there, or its unit is not known. */
+double results_metric_s(const json_t *object, const char *metric, const char *member,
+                        const char *unit);

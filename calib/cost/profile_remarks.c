@@ -2,9 +2,11 @@
 
 #include "calib/profile_kernels.h"
 #include "dtype.h"
+#include "launch_spared.h"
 #include "mixer_table.h"
 #include "moe_fit.h"
 #include "state_fit.h"
+#include "sim/units.h"
 
 #include <string.h>
 
@@ -192,6 +194,36 @@ asked_for(const Model *model, guint32 tp)
   return asked;
 }
 
+/* Tables that launched each kernel by itself, imported before that was told apart (spillway 0.2.0).
+ */
+static gboolean
+lacks_launches(const Profile *profile)
+{
+  for (guint i = 0; i < profile->origins->len; i++)
+    if (g_strcmp0(g_array_index(profile->origins, ProfileOrigin, i).source,
+                  "llmservingsim dense.csv") == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+add_launches(GPtrArray *remarks, const Profile *profile)
+{
+  const char *source;
+  double ps = launch_spared_kernel_ps(profile, &source);
+
+  if (ps > 0)
+    g_ptr_array_add(remarks,
+                    g_strdup_printf("Assumed of captured graphs: each kernel of a layer takes %.3g "
+                                    "us less than in the tables, where it is launched by itself "
+                                    "(%s).",
+                                    ps / (double)PS_PER_US, source));
+  else if (lacks_launches(profile))
+    g_ptr_array_add(remarks, g_strdup("Imported by an older program: each kernel of these tables "
+                                      "was launched by itself, and what captured graphs spare of "
+                                      "that is not known; import the tables again."));
+}
+
 static void
 add_kernels(GPtrArray *remarks, const Profile *profile)
 {
@@ -221,6 +253,7 @@ profile_remarks(const Profile *profile, const Model *model, const ExpertSplit *s
   add_stand_ins(remarks, profile, asked, array->len);
   add_missing_layers(remarks, profile, model, split);
   add_draws(remarks, profile, model, split);
+  add_launches(remarks, profile);
   add_kernels(remarks, profile);
   return remarks;
 }

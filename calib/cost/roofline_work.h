@@ -105,6 +105,7 @@ typedef struct {
   gint64 host_step_ps, host_eager_ps, host_pieces_ps;
   Rate host_sequence;
   gint64 launches_ps; /* of a step with a prompt; 0: it is captured, or not known */
+  gboolean launches_all; /* and of any other step */
   gint64 work_ps;     /* of the host, beside the device; 0, and of a sequence: nothing is */
   Rate work_sequence;
   gboolean waits; /* a step may wait for copies beside its layers, for launches or for the host */
@@ -137,6 +138,8 @@ roofline_memory_ps(const Device *device, const WhatIf *what_if, double bytes, do
   return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
 }
 
+/* What one of `tp` ranks has of a matrix of which there is one. */
+Product roofline_dense_product(const Matrix *matrix, const Mixer *mixer, guint32 tp);
 /* What one rank has of a layer's experts. */
 Product roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSplit *split);
 

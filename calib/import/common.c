@@ -27,7 +27,7 @@ static const Card *
 find_card(const char *gpu_name)
 {
   /* Cards made for one country with slower links (A800, H800) compute as those that they are made
-   * from, and so do those on one board with an ARM processor (GB200). */
+   * from. */
   static const Card known[] = {
       {"laptop", "", NULL},
       {"rtxpro6000", "", "rtx-pro-6000"},
@@ -37,7 +37,9 @@ find_card(const char *gpu_name)
       {"h100", "", "h100-sxm"},
       {"h800", "", "h100-sxm"},
       {"h200", "", "h200"},
-      {"gb200", "", "b200"},
+      {"gb200", "", "gb200"},
+      {"gb300", "", "gb300"},
+      {"b300", "", "b300"},
       {"b200", "", "b200"},
       {"a100", "40gb", "a100-40gb"},
       {"a100", "", "a100-80gb"},
@@ -50,6 +52,8 @@ find_card(const char *gpu_name)
       {"rtx3090", "", "rtx-3090"},
       {"rtx5090d", "", NULL},
       {"rtx5090", "", "rtx-5090"},
+      {"h20e", "", NULL},
+      {"h203e", "", NULL},
       {"h20", "", "h20"},
       {"nvidial4", "", "l4"},
       {"nvidiaa10g", "", NULL},

@@ -120,6 +120,9 @@ against_figures(const Against *against)
   figures->file = g_strdup(against->measured->file);
   figures->requests = against->requests;
   figures->left_out = against->left_out;
+  figures->doubts = g_new0(char *, against->measured->doubts->len + 1);
+  for (guint i = 0; i < against->measured->doubts->len; i++)
+    figures->doubts[i] = g_strdup(g_ptr_array_index(against->measured->doubts, i));
   figures->first_measured_s =
       against->first_measured_ps < 0 ? -1 : ps_to_s(against->first_measured_ps);
   figures->first_simulated_s =
@@ -138,5 +141,6 @@ against_figures_free(AgainstFigures *figures)
   if (figures == NULL)
     return;
   g_free(figures->file);
+  g_strfreev(figures->doubts);
   g_free(figures);
 }

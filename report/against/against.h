@@ -29,6 +29,7 @@ typedef struct {
   char *file;
   GArray *requests; /* of MeasuredRequest, in the file's order */
   GArray *pairs;    /* of gint64, one a request of the workload: index into requests, -1: none */
+  GPtrArray *doubts; /* of char *, what in the file contradicts itself (traces/result_doubts.h) */
 } Measured;
 
 /* Reads one of these forms; path ends in .gz or not:
@@ -61,6 +62,7 @@ typedef struct {
   char *file;
   guint64 requests; /* pairs that count */
   guint64 left_out; /* pairs that do not */
+  char **doubts;    /* of the file */
   LatencyAgainst latencies[LATENCIES];
   /* TTFT of the request that came first, -1: it does not count. A server's first request may wait
    * for what is compiled or allocated at its first use, which is not simulated. */
@@ -85,7 +87,7 @@ Observer *against_observer(Against *against);
 /* After the run; the caller's, for against_figures_free(). */
 AgainstFigures *against_figures(const Against *against);
 
-/* A new reference: {"file", "requests", "left_out", "ttft_s": {"mean": {"measured", "simulated",
+/* A new reference: {"file", "requests", "left_out", "doubts": [text …], "ttft_s": {"mean": {"measured", "simulated",
  * "error"} …} …, "per_request": {"ttft_s": {"median_abs_error", "p90_abs_error"} …},
  * "first_request": {"measured_ttft_s", "simulated_ttft_s"} or null}. error is a fraction of the
  * measured, the others are seconds. */

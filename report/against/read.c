@@ -138,6 +138,7 @@ measured_read(const char *path, GError **error)
   measured->file = g_strdup(path);
   measured->requests = g_array_new(FALSE, FALSE, sizeof(MeasuredRequest));
   g_array_set_clear_func(measured->requests, request_clear);
+  measured->doubts = g_ptr_array_new_with_free_func(g_free);
   text = read_all(path, &n_bytes, error);
   if (text == NULL)
     return NULL;
@@ -146,6 +147,7 @@ measured_read(const char *path, GError **error)
   reader.ids = g_hash_table_new(g_str_hash, g_str_equal);
   reader.clocks = g_array_new(FALSE, FALSE, sizeof(MeasuredClocks));
   ok = read_text(&reader, error);
+  request_doubts_tell(&reader.records, measured->doubts);
   g_array_unref(reader.clocks);
   g_hash_table_unref(reader.ids);
   return ok ? g_steal_pointer(&measured) : NULL;
@@ -158,6 +160,7 @@ measured_free(Measured *measured)
     return;
   g_free(measured->file);
   g_array_unref(measured->requests);
+  g_ptr_array_unref(measured->doubts);
   g_clear_pointer(&measured->pairs, g_array_unref);
   g_free(measured);
 }

@@ -137,6 +137,7 @@ read_run(MeasuredReader *reader, const json_t *object, GError **error)
     return measured_fail(reader, error, "found a second run, expected one in a file");
   if (!results_read_run(object, &run, &why))
     return measured_fail(reader, error, "found %s", why->message);
+  result_doubts(object, run.requests, reader->measured->doubts);
   for (guint i = 0; i < run.requests->len; i++) {
     const ResultRequest *result = &g_array_index(run.requests, ResultRequest, i);
     char id[16];
@@ -154,11 +155,15 @@ read_aiperf(MeasuredReader *reader, const json_t *object, GError **error)
   g_autoptr(GError) why = NULL;
   ResultRequest result;
   const char *id;
-  gboolean skip;
+  ResultFate fate;
 
-  if (!results_read_aiperf(object, &reader->zero_ns, &result, &id, &skip, &why))
+  if (!results_read_aiperf(object, &reader->zero_ns, &result, &id, &fate, &why))
     return measured_fail(reader, error, "found a bad record: %s", why->message);
-  return skip || add_result(reader, &result, result.start_ps, id, error);
+  reader->records.failed += fate == RESULT_FAILED;
+  if (fate != RESULT_TAKEN)
+    return TRUE;
+  request_doubts_take(&reader->records, &result, reader->line);
+  return add_result(reader, &result, result.start_ps, id, error);
 }
 
 static gboolean

@@ -1,7 +1,8 @@
-/* Between the reader of a measured file and its two forms of rows. */
+/* Between the reader of a measured file and its forms of rows. */
 #pragma once
 
 #include "against.h"
+#include "traces/result_doubts.h"
 
 #define MEASURED_SPAN_MAX_S 4e6 /* picoseconds of it fit */
 
@@ -14,9 +15,10 @@ typedef struct {
   GHashTable *ids; /* id → line, to find doubles */
   GArray *clocks;  /* of MeasuredClocks, one a request */
   const char *at, *end;
-  guint64 line;   /* of the row at hand */
-  guint runs;     /* of results that are a whole run: how many were read */
-  gint64 zero_ns; /* what AIPerf's times count from; -1: no request yet */
+  guint64 line;          /* of the row at hand */
+  guint runs;            /* of results that are a whole run: how many were read */
+  gint64 zero_ns;        /* what AIPerf's times count from; -1: no request yet */
+  RequestDoubts records; /* AIPerf's */
 } MeasuredReader;
 
 /* Sets "FILE:LINE: …" and returns FALSE. */

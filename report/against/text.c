@@ -38,12 +38,15 @@ latency_to_json(const LatencyAgainst *latency)
 json_t *
 against_to_json(const AgainstFigures *figures)
 {
-  json_t *object = json_object(), *per_request = json_object();
+  json_t *object = json_object(), *per_request = json_object(), *doubts = json_array();
   g_autofree char *file = g_utf8_make_valid(figures->file, -1);
 
   json_object_set_new(object, "file", json_string(file));
   json_object_set_new(object, "requests", json_integer((json_int_t)figures->requests));
   json_object_set_new(object, "left_out", json_integer((json_int_t)figures->left_out));
+  for (char **doubt = figures->doubts; *doubt != NULL; doubt++)
+    json_array_append_new(doubts, json_string(*doubt));
+  json_object_set_new(object, "doubts", doubts);
   for (guint i = 0; i < LATENCIES; i++) {
     const LatencyAgainst *latency = &figures->latencies[i];
     json_object_set_new(object, latencies[i].key, latency_to_json(latency));

@@ -29,19 +29,8 @@ void server_point_set(ServerPoint *point, const char *option, const char *format
 /* Only the first reason counts. */
 void server_point_refuse(ServerPoint *point, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* What a client's result says of its load; NAN: not in the file. */
-typedef struct {
-  double completed, sent; /* requests */
-  double output_tokens;   /* of all that were completed */
-  double duration_s;
-  gboolean is_full; /* it always had as many under way as it may, or all at once */
-} ServerLoad;
-
-/* Doubts a result whose means, once set, and load contradict each other, or of which requests
- * failed. */
-void server_point_check(ServerPoint *point, const ServerLoad *load);
-/* Adds a reason to doubt what the file says. */
-void server_point_doubt(ServerPoint *point, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Adds reasons to doubt what the file says: `doubts`, of char *. */
+void server_point_doubt(ServerPoint *point, const GPtrArray *doubts);
 /* Where the file does not say them, the card and the model are those that the user gives. */
 void server_point_name(ServerPoint *point, const Settings *given);
 

@@ -19,7 +19,7 @@
 #include "models/config_reader.h"
 #include "report/against/against.h"
 #include "sim/units.h"
-#include "traces/results.h"
+#include "traces/result_doubts.h"
 
 /* json["a"]["b"]… ; NULL where a step is missing. */
 static const json_t *
@@ -172,48 +172,10 @@ read_run(ServerPoint *point, const json_t *object, const char *path, const char 
     g_error_free(why);
   }
   set_pace(point, pace.concurrency, pace.rate, pace.burstiness);
-  server_point_check(point, &(ServerLoad){.completed = number_at(object, "completed"),
-                                          .sent = number_at(object, "num_prompts"),
-                                          .output_tokens = number_at(object, "total_output_tokens"),
-                                          .duration_s = number_at(object, "duration"),
-                                          .is_full = positive(pace.rate) == 0});
   if (is_alone && json_is_array(json_object_get(object, "input_lens")))
     set_trace(point, path);
   else
     set_range(point, object);
-}
-
-/* A metric's mean in ms; NAN where it has a unit that is not known. */
-static double
-average_ms(const json_t *object, const char *metric)
-{
-  static const struct {
-    const char *unit;
-    double ms;
-  } units[] = {{"ms", 1}, {"s", 1e3}, {"sec", 1e3}, {"us", 1e-3}, {"ns", 1e-6}};
-  const json_t *found = json_object_get(object, metric);
-  const char *unit = text_at(found, "unit");
-
-  for (guint i = 0; i < G_N_ELEMENTS(units); i++)
-    if (g_str_equal(units[i].unit, unit != NULL ? unit : "ms"))
-      return number_at(found, "avg") * units[i].ms;
-  return NAN;
-}
-
-/* The phase that was measured: of newer versions one of input_config.phases, of older ones all
- * there is, loadgen. */
-static const json_t *
-aiperf_load(const json_t *object)
-{
-  const json_t *phases = at(object, "input_config.phases"), *phase;
-  gsize i;
-
-  json_array_foreach(phases, i, phase)
-  {
-    if (g_strcmp0(text_at(phase, "name"), "profiling") == 0)
-      return phase;
-  }
-  return at(object, "input_config.loadgen");
 }
 
 static void
@@ -221,49 +183,22 @@ read_aiperf(ServerPoint *point, const json_t *object, const char *folder)
 {
   const json_t *models = at(object, "input_config.endpoint.model_names");
   const char *model = json_string_value(json_array_get(models, 0));
-  const json_t *load = aiperf_load(object);
-  double rate = number_at(load, "rate"); /* request_rate in older versions */
+  ResultPace pace;
 
   if (model == NULL)
     model = text_at(json_array_get(at(object, "input_config.models.items"), 0), "name");
-  if (isnan(rate))
-    rate = number_at(load, "request_rate");
   if (model != NULL)
     server_point_set_model(point, model, folder, "", "");
   server_point_set_engine(point, "vllm", "");
-  point->published_ttft_ms = average_ms(object, "time_to_first_token");
-  point->published_tpot_ms = average_ms(object, "inter_token_latency");
-  set_pace(point, number_at(load, "concurrency"), rate, 1);
-  if (positive(number_at(load, "concurrency")) == 0 && positive(rate) == 0)
+  point->published_ttft_ms = 1000 * results_metric_s(object, "time_to_first_token", "avg", "ms");
+  point->published_tpot_ms = 1000 * results_metric_s(object, "inter_token_latency", "avg", "ms");
+  if (results_aiperf_pace(object, &pace))
+    set_pace(point, pace.concurrency, pace.rate, pace.burstiness);
+  else
     server_point_refuse(point, "the file does not say how its requests were sent");
   set_lengths(point, number_at(object, "request_count.avg"),
               number_at(object, "input_sequence_length.avg"),
               number_at(object, "output_sequence_length.avg"));
-}
-
-/* How GuideLLM sent: `streams` under "concurrent", one under "synchronous", a rate under others. */
-static void
-set_strategy(ServerPoint *point, const json_t *benchmark)
-{
-  const json_t *strategy = at(benchmark, "config.strategy");
-  const char *type;
-
-  if (strategy == NULL)
-    strategy = at(benchmark, "args.strategy");
-  type = text_at(strategy, "type_");
-  if (g_strcmp0(type, "synchronous") == 0)
-    set_pace(point, 1, NAN, 1);
-  else if (g_strcmp0(type, "concurrent") == 0)
-    set_pace(point, number_at(strategy, "streams"), NAN, 1);
-  else if (g_strcmp0(type, "constant") == 0)
-    set_pace(point, number_at(strategy, "max_concurrency"), number_at(strategy, "rate"), 1e6);
-  else if (g_strcmp0(type, "poisson") == 0)
-    set_pace(point, number_at(strategy, "max_concurrency"), number_at(strategy, "rate"), 1);
-  else if (g_strcmp0(type, "throughput") == 0)
-    set_pace(point, number_at(strategy, "max_concurrency"), NAN, 1);
-  else
-    server_point_refuse(point, "how its requests were sent is not known (strategy %s)",
-                        type != NULL ? type : "missing");
 }
 
 static void
@@ -271,7 +206,8 @@ read_guidellm(ServerPoint *point, const json_t *benchmark, const json_t *root, c
               const char *folder)
 {
   const json_t *metrics = json_object_get(benchmark, "metrics");
-  const char *model = text_at(benchmark, "config.backend.model");
+  const char *model = text_at(benchmark, "config.backend.model"), *strategy;
+  ResultPace pace;
   double requests = number_at(metrics, "request_totals.successful");
 
   if (model == NULL)
@@ -285,7 +221,11 @@ read_guidellm(ServerPoint *point, const json_t *benchmark, const json_t *root, c
   server_point_set_engine(point, "vllm", "");
   point->published_ttft_ms = number_at(metrics, "time_to_first_token_ms.successful.mean");
   point->published_tpot_ms = number_at(metrics, "inter_token_latency_ms.successful.mean");
-  set_strategy(point, benchmark);
+  if (results_guidellm_pace(benchmark, &pace, &strategy))
+    set_pace(point, pace.concurrency, pace.rate, pace.burstiness);
+  else
+    server_point_refuse(point, "how its requests were sent is not known (strategy %s)",
+                        strategy != NULL ? strategy : "missing");
   if (isnan(requests))
     requests = number_at(benchmark, "request_totals.successful");
   if (json_array_size(json_object_get(root, "benchmarks")) == 1 &&
@@ -318,28 +258,49 @@ refuse(const char *path, GError **error)
   return FALSE;
 }
 
+/* What is doubtful in a result; root: the file, where the result is all of it, else NULL. */
+static void
+take_doubts(ServerPoint *point, const json_t *object, const json_t *root)
+{
+  g_autoptr(GPtrArray) doubts = g_ptr_array_new_with_free_func(g_free);
+  g_auto(ResultRun) run = {0};
+  g_autoptr(GError) summary_only = NULL;
+  const gboolean has_requests = root != NULL && results_read_run(root, &run, &summary_only);
+
+  result_doubts(object, has_requests ? run.requests : NULL, doubts);
+  server_point_doubt(point, doubts);
+}
+
 /* FALSE: none of the forms. number: of the file's several, from 1; 0: it is alone. */
 static gboolean
 read_object(const json_t *object, const char *path, const char *folder, guint number,
             GPtrArray *points)
 {
   const json_t *benchmarks = json_object_get(object, "benchmarks");
+  ServerPoint *point;
 
   if (json_is_number(json_object_get(object, "mean_ttft_ms"))) {
-    read_run(add_point(points, path, number), object, path, folder, number == 0);
+    point = add_point(points, path, number);
+    read_run(point, object, path, folder, number == 0);
+    take_doubts(point, object, number == 0 ? object : NULL);
     return TRUE;
   }
   if (json_is_object(json_object_get(object, "time_to_first_token")) &&
       json_object_get(object, "request_count") != NULL) {
-    read_aiperf(add_point(points, path, number), object, folder);
+    point = add_point(points, path, number);
+    read_aiperf(point, object, folder);
+    take_doubts(point, object, NULL);
     return TRUE;
   }
   if (!json_is_array(benchmarks) ||
       json_object_get(json_array_get(benchmarks, 0), "metrics") == NULL)
     return FALSE;
-  for (guint i = 0; i < json_array_size(benchmarks); i++)
-    read_guidellm(add_point(points, path, i + 1), json_array_get(benchmarks, i), object, path,
-                  folder);
+  for (guint i = 0; i < json_array_size(benchmarks); i++) {
+    point = add_point(points, path, i + 1);
+    read_guidellm(point, json_array_get(benchmarks, i), object, path, folder);
+    take_doubts(point, json_array_get(benchmarks, i),
+                json_array_size(benchmarks) == 1 ? object : NULL);
+  }
   return TRUE;
 }
 
@@ -370,6 +331,7 @@ read_records(const char *path, GPtrArray *points, GError **error)
   point->published_tpot_ms = n_tpot > 0 ? tpot_s / n_tpot * 1000 : NAN;
   server_point_set_engine(point, "vllm", "");
   server_point_set(point, "trace", "%s", path);
+  server_point_doubt(point, measured->doubts);
   return TRUE;
 }
 

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from spillway_test import (SHARED, Skip, all_tests, check, check_equal, check_refused, main, read, run_json, source,
+from spillway_test import (SHARED, Skip, all_tests, check, check_close, check_equal, check_refused, main, read, run_json, source,
                            succeed, write)
 
 FIGURES = ("parameters", "weight_bytes", "kv_bytes_per_token")
@@ -123,6 +123,19 @@ def test_nvfp4_is_told():
     check_equal(found, [False, True, False])
     narrow, eight, wide = (run_json(*words, "b200", *more)["ttft_s"]["mean"] for more in (nvfp4, ["--quantization", "fp8"], []))
     check(narrow < eight < wide, (narrow, eight, wide))
+
+
+def test_int4_saves_bytes():
+    """--quantization int4: weights of 4 bits and a scale for 128 of them, which are read so and multiplied at 16; a file that says how its
+    weights are quantized is not quantized anew."""
+    words = ["--model", "llama-3.1-8b", "--num-prompts", "1", "--random-input-len", "4000", "--random-output-len", "8", "--device", "h100-sxm"]
+    narrow, wide = (run_json(*words, *more) for more in (["--quantization", "int4"], []))
+    check(narrow["tpot_s"]["mean"] < 0.5 * wide["tpot_s"]["mean"], (narrow["tpot_s"], wide["tpot_s"]))
+    check_close(narrow["time_s"]["linear"] / wide["time_s"]["linear"], 1, "linear", 0.35)
+    more = narrow["config"]["num_gpu_blocks"] - wide["config"]["num_gpu_blocks"]
+    products = 6979321856  # of the layers
+    check_close(more * 16 * 131072, products * (2 - (4 + 16 / 128) / 8), "the memory that becomes blocks", 0.02 * products)
+    check_refused(["run", "--model", "deepseek-r1", "--device", "h200", "--quantization", "int4"], ["--quantization: found 'int4'", "fp8"])
 
 
 def test_compressed():
@@ -391,6 +404,19 @@ def test_handed():
         check_equal((name, found["kv_bytes_per_token"], found["max_position"]), (name, kv_bytes, context))
         check_equal(parameters or found["parameters"], found["parameters"])
     check_refused(["model", "show", os.path.join(folder, "nemotron-h-infinity.json")], ["hybrid_override_pattern"])
+
+
+def test_no_faster_than_memory():
+    """One sequence decodes no faster than the card's memory gives the weights that a token passes, of which all but the embedding are read: experts
+    that all tokens pass take their part of it beside the routed ones, too"""
+    write("one.csv", "arrival_s,prompt_tokens,output_tokens\n0,1,40\n")
+    memory_only = ["--what-if", "launch=0,host=0,front-end=0,comm=0,flops=0", "--no-async-scheduling", "--num-gpu-blocks", "400"]
+    for name in ("qwen2-57b-a14b", "qwen1.5-moe-a2.7b", "llama-4-scout", "grok-2", "deepseek-v2", "dots.llm1", "ling-lite", "glm-4.7-flash", "mixtral-8x22b",
+                 "qwen-7b"):
+        found = show(example(name))
+        run = run_json("--model", example(name), "--device", "h100-sxm", "--trace", "one.csv", *memory_only)
+        active_bytes = found["weight_bytes"] * found["active_parameters"] / found["parameters"] - 2 * found["vocab"] * found["hidden"]
+        check((run["time_s"]["linear"] + run["time_s"]["head"]) / run["steps"] > active_bytes / 3.35e12, (name, active_bytes))
 
 
 if __name__ == "__main__":

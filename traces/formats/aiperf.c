@@ -12,17 +12,17 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
   ResultRequest result;
   Request request = {0};
   const char *id;
-  gboolean skip;
+  ResultFate fate;
 
   if (!results_is_aiperf(object))
     return reader_fail(reader, reader->line, end, NULL, error,
                        "a record with metadata.request_start_ns and metrics");
-  if (!results_read_aiperf(object, &reader->zero_ns, &result, &id, &skip, &why)) {
+  if (!results_read_aiperf(object, &reader->zero_ns, &result, &id, &fate, &why)) {
     g_propagate_prefixed_error(error, g_steal_pointer(&why), "%s:%" G_GUINT64_FORMAT ": ",
                                reader->name, reader->line_number);
     return FALSE;
   }
-  if (skip) {
+  if (fate != RESULT_TAKEN) {
     reader->skipped_failed++;
     return TRUE;
   }

@@ -92,22 +92,22 @@ static void
 test_cards(Fixture *fixture, gconstpointer unused)
 {
   g_autofree char *one = write_file(fixture, "a/gemm_perf.csv",
-                                    AI_GEMM ROW("VLLM,0.24.0", B200, "gemm") "fp8,1,2,3,1\n");
+                                    AI_GEMM ROW("VLLM,0.24.0", "NVIDIA A100-SXM4-80GB", "gemm") "fp8,1,2,3,1\n");
   g_autofree char *other =
       write_file(fixture, "a/other_gemm_perf.csv",
-                 AI_GEMM ROW("VLLM,0.24.0", "NVIDIA GB200", "gemm") "fp8,1,2,3,1\n");
+                 AI_GEMM ROW("VLLM,0.24.0", "NVIDIA A800-SXM4-80GB", "gemm") "fp8,1,2,3,1\n");
   g_autofree char *newer =
       write_file(fixture, "b/gemm_perf.csv",
-                 AI_GEMM ROW("VLLM,0.24.0", "NVIDIA B300 SXM6 AC", "gemm") "fp8,1,2,3,1\n");
+                 AI_GEMM ROW("VLLM,0.24.0", "NVIDIA B700 SXM6 AC", "gemm") "fp8,1,2,3,1\n");
   g_autofree char *a = g_build_filename(fixture->folder, "a", NULL);
   g_autofree char *b = g_build_filename(fixture->folder, "b", NULL);
 
   (void)unused;
-  import_fails(fixture, a, "of the device NVIDIA GB200");
+  import_fails(fixture, a, "of the device NVIDIA A800-SXM4-80GB");
   g_free(fixture->profile->device);
   fixture->profile->device = g_strdup("b200");
   import_engine(fixture, b, NULL);
-  expect_note(fixture, "Measured on \"NVIDIA B300 SXM6 AC\", taken for b200.");
+  expect_note(fixture, "Measured on \"NVIDIA B700 SXM6 AC\", taken for b200.");
 }
 
 /* Kernels of a block are not the block, and a block without its indexer is another. */
