@@ -241,7 +241,7 @@ static const ImportFiles files = {.takes = takes,
                                   .folders_deep = FOLDERS_DEEP,
                                   .gpu = file_gpu,
                                   .engines = file_engines,
-                                  .library = file_library,
+                                  .of_library = file_library,
                                   .read = read_file};
 
 const ProfileImporter profile_importer_aiconfigurator = {

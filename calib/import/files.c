@@ -277,8 +277,8 @@ select_library(Selection *self)
 {
   g_autoptr(GPtrArray) versions = g_ptr_array_new_with_free_func(g_free);
 
-  for (guint i = 0; self->kind->library != NULL && i < self->list.files->len; i++) {
-    char *version = self->kind->library(self->list.files->pdata[i]);
+  for (guint i = 0; self->kind->of_library != NULL && i < self->list.files->len; i++) {
+    char *version = self->kind->of_library(self->list.files->pdata[i]);
     g_ptr_array_add(versions, version);
     if (*version == '\0' ||
         (self->library != NULL && compare_versions(version, self->library) <= 0))

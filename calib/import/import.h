@@ -52,7 +52,7 @@ typedef struct {
   char **(*engines)(const char *path);
   /* The version of the library that a table of no engine is of, "" if it is none; the caller frees
    * it. NULL: there are none such. */
-  char *(*library)(const char *path);
+  char *(*of_library)(const char *path);
   /* Only rows of `engine`, as ImportContext has it, if it is not NULL. */
   gboolean (*read)(Profile *profile, const char *path, const char *gpu, const char *engine,
                    GError **error);
