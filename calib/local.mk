@@ -18,6 +18,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/gemm_series.c %D%/cost/gemm_series.h \
   %D%/cost/mixer_table.c %D%/cost/mixer_table.h \
   %D%/cost/moe_fit.c %D%/cost/moe_fit.h \
+  %D%/cost/launch_spared.c %D%/cost/launch_spared.h \
   %D%/cost/operation_fit.c %D%/cost/operation_fit.h \
   %D%/cost/pool_size.c %D%/cost/pool_size.h \
   %D%/cost/server_memory.c %D%/cost/server_memory.h \
@@ -125,6 +126,9 @@ dist_devices_DATA = \
   %D%/devices/a100-40gb.ini \
   %D%/devices/a100-80gb.ini \
   %D%/devices/b200.ini \
+  %D%/devices/b300.ini \
+  %D%/devices/gb200.ini \
+  %D%/devices/gb300.ini \
   %D%/devices/gh200.ini \
   %D%/devices/h100-pcie.ini \
   %D%/devices/h100-sxm.ini \

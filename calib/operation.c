@@ -56,6 +56,10 @@ const Operation operations[OPERATIONS] = {
                       {"sequences", "tokens", "hidden", "groups", "state_dim", "heads", "head_dim",
                        "conv", "chunk"},
                       TRUE},
+    [OP_LAUNCH] = {"launch",
+                   "what a captured graph spares of kernels that were timed one by one",
+                   {"kernels"},
+                   FALSE},
 };
 
 gboolean

@@ -39,6 +39,8 @@
  *   recurrent       sequences, tokens, hidden, groups, state_dim, heads, head_dim, conv, chunk: a
  *                   kernel of a layer with a state (Mamba 2, gated delta), over sequences of
  *                   `tokens` each; variant: the layer's kind / the kernel / prefill or decode
+ *   launch          kernels: what so many kernels of the tables, each timed as it is launched by
+ *                   itself, take less in a captured graph
  *
  * All times are of one device of a tensor-parallel group, for one layer where layers repeat; heads,
  * n, k and width are what that device holds.
@@ -66,6 +68,7 @@ typedef enum {
   OP_MLA,
   OP_MOE,
   OP_RECURRENT,
+  OP_LAUNCH,
   OPERATIONS
 } OperationKind;
 

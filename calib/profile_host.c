@@ -20,6 +20,19 @@ profile_has_host(const Profile *profile)
   return FALSE;
 }
 
+gboolean
+profile_has_eager_host(const Profile *profile, HostScheduler scheduler)
+{
+  g_autofree char *eager = g_strconcat(host_scheduler_name(scheduler), HOST_EAGER_SUFFIX, NULL);
+  guint n;
+  const ProfileSample *samples = profile_samples(profile, OP_HOST, &n);
+
+  for (guint i = 0; i < n; i++)
+    if (!samples[i].derived && g_str_equal(samples[i].variant, eager))
+      return TRUE;
+  return FALSE;
+}
+
 static void
 add_line(Profile *profile, guint16 origin, const char *variant, double step_ps, double sequence_ps)
 {

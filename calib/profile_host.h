@@ -11,6 +11,9 @@
 /* TRUE if the profile has host time of one of our schedulers. */
 gboolean profile_has_host(const Profile *profile);
 
+/* TRUE if it has measured host time of steps that are no captured graph. */
+gboolean profile_has_eager_host(const Profile *profile, HostScheduler scheduler);
+
 /* Adds the host file's figures of each scheduler, marked as derived, with the file's source, and
  * names the host in the note. A run's costs do not use them: it has a host of its own. Seal the
  * profile again. */

@@ -214,7 +214,7 @@ add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GEr
     guint64 tokens;
     gboolean found = model_memory_find(&options, model, block_size, &memory, error);
 
-    tokens = (guint64)memory.pool.num_gpu_blocks * block_size;
+    tokens = found ? model_memory_tokens(&memory) : 0;
     model_memory_clear(&memory);
     if (!found)
       return FALSE;

@@ -3,12 +3,14 @@
 
 #include <math.h>
 
+#include "calib/cost/roofline.h"
 #include "cli.h"
 #include "report/text/format.h"
 #include "report/text/table.h"
 #include "scenario/engine_defaults.h"
 #include "scenario/option_words.h"
 #include "scenario/resolve.h"
+#include "sim/kv_groups.h"
 
 #define GIB (1024.0 * 1024 * 1024)
 #define CONSUMED_SINCE                                                                             \
@@ -56,13 +58,13 @@ find_scheduler(const ModelMemoryOptions *options, ModelMemory *memory, GError **
 
 /* The longest sequence and whether states are cached: the log's, or the engine's for that model. */
 static PoolLogTerms
-find_terms(const ModelMemory *memory)
+find_terms(const ModelMemory *memory, const EngineDefaults *defaults)
 {
   const Model *model = memory->request.server.model;
   const StartupLog *log = memory->log;
+  gboolean unstretched = defaults->serves_unstretched && model->unstretched_position > 0;
   PoolLogTerms terms = {
-      .max_model_len = MAX(1, model->unstretched_position > 0 ? model->unstretched_position
-                                                              : model->max_position),
+      .max_model_len = MAX(1, unstretched ? model->unstretched_position : model->max_position),
       .caches_states = (memory->scheduler->features & SCHEDULER_CACHES_STATES_BY_DEFAULT) != 0,
   };
 
@@ -90,6 +92,20 @@ take_log(const StartupLog *log, ServerSetup *server)
   server->eager = log->eager > 0;
 }
 
+/* Counts that are neither typed nor the log's are 0 until here. */
+static void
+take_defaults(const ModelMemory *memory, const EngineDefaults *defaults, ServerSetup *server)
+{
+  gboolean chunked = (memory->scheduler->features & SCHEDULER_CHUNKS_BY_DEFAULT) != 0;
+  guint32 seqs = server->max_num_seqs > 0 ? server->max_num_seqs : defaults->max_num_seqs;
+
+  if (server->max_num_batched_tokens == 0)
+    server->max_num_batched_tokens =
+        engine_defaults_budget(defaults, chunked, seqs, memory->terms.max_model_len);
+  if (server->max_num_seqs == 0)
+    server->max_num_seqs = MIN(seqs, server->max_num_batched_tokens);
+}
+
 static gboolean
 find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **error)
 {
@@ -99,29 +115,56 @@ find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **e
   ServerSetup *server = &request->server;
 
   server->tensor_parallel_size = 1;
-  server->max_num_batched_tokens =
-      memory->scheduler->features & SCHEDULER_CHUNKS_BY_DEFAULT
-          ? defaults.max_num_batched_tokens
-          : MAX(defaults.least_batched_tokens, server->model->max_position);
-  server->max_num_seqs = defaults.max_num_seqs;
   if (memory->log != NULL)
     take_log(memory->log, server);
   server->eager |= options->enforce_eager;
   request->utilization = memory->log != NULL && isfinite(memory->log->utilization)
                              ? memory->log->utilization
                              : defaults.gpu_memory_utilization;
-  memory->terms = find_terms(memory);
-  return parse_count(options->tensor_parallel_size, "--tensor-parallel-size", MOST_RANKS,
-                     &server->tensor_parallel_size, error) &&
-         parse_count(options->max_num_batched_tokens, "--max-num-batched-tokens", G_MAXUINT32,
-                     &server->max_num_batched_tokens, error) &&
-         parse_count(options->max_num_seqs, "--max-num-seqs", G_MAXUINT32, &server->max_num_seqs,
-                     error) &&
-         parse_count(options->max_model_len, "--max-model-len", G_MAXUINT32,
-                     &memory->terms.max_model_len, error) &&
-         (options->gpu_memory_utilization == NULL ||
-          typed_real(options->gpu_memory_utilization, "--gpu-memory-utilization", 1e-9, 1,
-                     &request->utilization, error));
+  memory->terms = find_terms(memory, &defaults);
+  if (!parse_count(options->tensor_parallel_size, "--tensor-parallel-size", MOST_RANKS,
+                   &server->tensor_parallel_size, error) ||
+      !parse_count(options->max_num_batched_tokens, "--max-num-batched-tokens", G_MAXUINT32,
+                   &server->max_num_batched_tokens, error) ||
+      !parse_count(options->max_num_seqs, "--max-num-seqs", G_MAXUINT32, &server->max_num_seqs,
+                   error) ||
+      !parse_count(options->max_model_len, "--max-model-len", G_MAXUINT32,
+                   &memory->terms.max_model_len, error) ||
+      (options->gpu_memory_utilization != NULL &&
+       !typed_real(options->gpu_memory_utilization, "--gpu-memory-utilization", 1e-9, 1,
+                   &request->utilization, error)))
+    return FALSE;
+  take_defaults(memory, &defaults, server);
+  return TRUE;
+}
+
+static gboolean
+check_split(const ServerSetup *server, GError **error)
+{
+  const ExpertSplit split = {.tp = server->tensor_parallel_size, .engines = 1};
+  const char *problem = roofline_find_unsplit(server->model, &split);
+
+  if (problem != NULL)
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--tensor-parallel-size: %s on %u x %s: %s", server->model->name, split.tp,
+                server->device->name, problem);
+  return problem == NULL;
+}
+
+/* Blocks as a run has them: of a group of layers, where the engine keeps layers in groups. */
+static void
+count_blocks(ModelMemory *memory)
+{
+  const PoolSizeRequest *request = &memory->request;
+  KvGroups groups;
+
+  if ((memory->scheduler->features & SCHEDULER_HAS_KV_GROUPS) == 0 ||
+      !kv_groups_find(request->server.model, request->block_size,
+                      request->server.tensor_parallel_size, &groups) ||
+      kv_groups_is_plain(&groups) ||
+      (memory->terms.caches_states && !kv_groups_keep_states(&groups)))
+    return;
+  memory->pool.num_gpu_blocks = pool_blocks(memory->pool.kv_bytes, groups.block_bytes);
 }
 
 gboolean
@@ -144,10 +187,11 @@ model_memory_find(const ModelMemoryOptions *options, const Model *model, guint32
   }
   memory->request.server.device = memory->device;
   memory->request.server.model = model;
-  if (!find_settings(options, memory, error))
+  if (!find_settings(options, memory, error) || !check_split(&memory->request.server, error))
     return FALSE;
   memory->request.server.version = memory->scheduler->version;
   pool_size_find(&memory->request, &memory->pool, NULL);
+  count_blocks(memory);
   return TRUE;
 }
 
@@ -158,8 +202,8 @@ model_memory_clear(ModelMemory *memory)
   g_clear_pointer(&memory->log, startup_log_free);
 }
 
-static guint64
-kv_tokens(const ModelMemory *memory)
+guint64
+model_memory_tokens(const ModelMemory *memory)
 {
   return pool_logged_tokens(&memory->request, &memory->terms, memory->pool.kv_bytes);
 }
@@ -183,7 +227,7 @@ model_memory_json(const ModelMemory *memory)
       pool->server.activation_peak, "non_torch_bytes", (json_int_t)pool->server.non_torch_bytes,
       "graph_bytes", (json_int_t)pool->server.graph_bytes, "kv_bytes", (json_int_t)pool->kv_bytes,
       "num_gpu_blocks", (json_int_t)pool->num_gpu_blocks, "kv_tokens",
-      (json_int_t)kv_tokens(memory));
+      (json_int_t)model_memory_tokens(memory));
 
   json_object_set_new(object, "logged_kv_tokens",
                       log != NULL && isfinite(log->kv_tokens)
@@ -267,8 +311,8 @@ append_sum(const ModelMemory *memory, GString *text)
     table_add(table, rows[i].where);
   }
   table_add(table, "  tokens");
-  table_take(table, format_count(kv_tokens(memory)));
-  add_logged(table, (double)kv_tokens(memory), memory->log != NULL ? memory->log->kv_tokens : NAN,
+  table_take(table, format_count(model_memory_tokens(memory)));
+  add_logged(table, (double)model_memory_tokens(memory), memory->log != NULL ? memory->log->kv_tokens : NAN,
              0);
   table_add(table, "GPU KV cache size: … tokens");
   table_append(table, "  ", text);

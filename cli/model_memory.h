@@ -31,5 +31,7 @@ gboolean model_memory_find(const ModelMemoryOptions *options, const Model *model
                            guint32 block_size, ModelMemory *memory, GError **error);
 void model_memory_clear(ModelMemory *memory);
 
+/* The tokens that such a server's log names ("GPU KV cache size"). */
+guint64 model_memory_tokens(const ModelMemory *memory);
 json_t *model_memory_json(const ModelMemory *memory);
 void model_memory_append(const ModelMemory *memory, GString *text);

@@ -33,16 +33,26 @@ libspillway_models_a_SOURCES = \
 modelsdir = $(pkgdatadir)/models
 dist_models_DATA = \
   %D%/deepseek-r1.json \
+  %D%/deepseek-r1-nvfp4.json \
+  %D%/deepseek-v3.2.json \
+  %D%/glm-4.6.json \
+  %D%/glm-5.json \
   %D%/gpt-oss-120b.json \
+  %D%/gpt-oss-20b.json \
+  %D%/kimi-k2.5-nvfp4.json \
+  %D%/kimi-k2.5.json \
+  %D%/kimi-k2.json \
   %D%/llama-2-13b.json \
   %D%/llama-2-70b.json \
   %D%/llama-2-7b.json \
   %D%/llama-3-70b.json \
   %D%/llama-3-8b.json \
+  %D%/llama-3.1-405b.json \
   %D%/llama-3.1-70b.json \
   %D%/llama-3.1-8b.json \
   %D%/llama-3.2-1b.json \
   %D%/llama-3.2-3b.json \
+  %D%/minimax-m2.json \
   %D%/mistral-7b.json \
   %D%/mixtral-8x7b.json \
   %D%/opt-13b.json \
@@ -51,8 +61,14 @@ dist_models_DATA = \
   %D%/qwen2.5-32b.json \
   %D%/qwen2.5-72b.json \
   %D%/qwen2.5-7b.json \
+  %D%/qwen3-0.6b.json \
+  %D%/qwen3-1.7b.json \
+  %D%/qwen3-14b.json \
   %D%/qwen3-235b-a22b.json \
   %D%/qwen3-30b-a3b.json \
   %D%/qwen3-32b.json \
+  %D%/qwen3-4b.json \
   %D%/qwen3-8b.json \
+  %D%/qwen3-coder-480b-a35b.json \
+  %D%/qwen3.5-397b-a17b.json \
   %D%/yarn-llama-2-7b-64k.json

@@ -246,6 +246,7 @@ static const struct {
     {"fp8_block", "{\"quant_method\": \"fp8\", \"activation_scheme\": \"dynamic\","
                   " \"weight_block_size\": [128, 128]}"},
     {"nvfp4", "{\"quant_method\": \"modelopt\", \"quant_algo\": \"NVFP4\", \"group_size\": 16}"},
+    {"int4", "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128, \"sym\": true}"},
 };
 
 static gboolean

@@ -4,6 +4,7 @@
 #include "calib/cost/operation_fit.h"
 #include "calib/cost/pool_size.h"
 #include "calib/cost/profile_remarks.h"
+#include "report/text/format.h"
 #include "sim/kv_groups.h"
 #include "sim/units.h"
 
@@ -238,6 +239,30 @@ add_pieces(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_ow
                               s->host->name));
 }
 
+/* What is taken of a server that captures nothing. */
+static void
+add_launches(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_own)
+{
+  guint32 latent = model_latent_layers(s->model);
+  g_autofree char *known =
+      cost->launch_most_ps > 0
+          ? g_strdup_printf(" (known: %.0f to %.0f)", cost->launch_least_ps / PS_PER_US,
+                            cost->launch_most_ps / PS_PER_US)
+          : g_strdup("");
+
+  if (is_own)
+    add(list, g_strdup("no graph is captured: the profile's host time of steps that are none"));
+  else if (latent < s->model->layers)
+    add(list, g_strdup_printf("no graph is captured: a step takes %.0f us a layer at least, in "
+                              "which its kernels are launched%s",
+                              cost->launch_ps / PS_PER_US, known));
+  if (!is_own && latent > 0)
+    add(list, g_strdup_printf("no graph is captured: a step takes %.0f us a layer of latent "
+                              "attention at least, in which its kernels are launched (one "
+                              "server's)",
+                              cost->latent_launch_ps / PS_PER_US));
+}
+
 void
 scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
 {
@@ -248,6 +273,8 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
   add_front_end(list, &s->front_end, cost);
   if (s->graphs_in_pieces)
     add_pieces(list, s, cost, is_own);
+  if (s->eager)
+    add_launches(list, s, cost, is_own);
   if (s->launched_prompts)
     add(list,
         g_strdup_printf("prompts' kernels are launched one by one: a step with a prompt takes "
@@ -293,4 +320,19 @@ scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *li
   if (s->model->experts > 0 && s->sharing_engines > 1)
     add(list, g_strdup("engines step together with as many tokens each, all-gather them before "
                        "experts and reduce-scatter behind"));
+}
+
+void
+scenario_assume_cut(const Scenario *s, guint64 requests, guint64 tokens, json_t *list)
+{
+  const char *from = json_string_value(json_object_get(s->defaults, "max_model_len"));
+  g_autofree char *cut = format_count(requests), *less = format_count(tokens);
+
+  add(list, g_strdup_printf("%s output%s at a limit, in sum %s token%s short of the trace: "
+                            "max_model_len is %u (%s)%s",
+                            cut, requests == 1 ? " ends" : "s end", less, tokens == 1 ? "" : "s",
+                            s->config.max_model_len, from != NULL ? from : "--max-model-len",
+                            s->scheduler->features & SCHEDULER_IS_SGLANG
+                                ? ", and the pool sets another (max_total_num_tokens)"
+                                : ""));
 }

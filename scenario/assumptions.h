@@ -12,5 +12,8 @@ json_t *scenario_assumptions(const Scenario *scenario, guint32 tp);
 /* Adds those about engines and ranks that share work. */
 void scenario_assume_parallel(const Scenario *scenario, const Settings *settings, json_t *list);
 
+/* Adds the one about outputs that a limit has cut, which only a run knows. */
+void scenario_assume_cut(const Scenario *scenario, guint64 requests, guint64 tokens, json_t *list);
+
 /* Adds the one about a host that is not known, with the range of its costs. */
 void scenario_assume_host(const Scenario *scenario, HostScheduler scheduler, json_t *list);

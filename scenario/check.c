@@ -189,8 +189,8 @@ check_contradictions(const Resolver *r, GError **error)
 static gboolean
 check_costs_and_computes(const Resolver *r, GError **error)
 {
-  static const char *const costed[] = {"what-if", "copy-path", "host-memory", "host",
-                                       "layerwise-copies"};
+  static const char *const costed[] = {"what-if",          "copy-path",     "host-memory",       "host",
+                                       "layerwise-copies", "enforce-eager", "disable-cuda-graph"};
   static const char *const computed[] = {"load-format", "token-ids", "temperature",
                                          "top-k",       "top-p",     "output-token-ids"};
   const ExecutorClass *executor = r->scenario->executor;

@@ -191,6 +191,8 @@ set_rules(json_t *object, const Scenario *s)
                       has(s, SCHEDULER_HAS_PREFILL_INTERVAL)
                           ? json_integer(c->prefill_schedule_interval)
                           : json_null());
+  json_object_set_new(object, "enforce_eager",
+                      has(s, SCHEDULER_IS_SGLANG) ? json_null() : json_boolean(s->eager));
   json_object_set_new(object, "capacity_policy",
                       has(s, SCHEDULER_HAS_CAPACITY_POLICY)
                           ? json_string(capacity_policy_names[c->capacity_policy])
@@ -257,6 +259,7 @@ set_sglang(json_t *object, const Scenario *s, const Settings *typed)
       {"disable_radix_cache", json_boolean(!c->prefix_caching)},
       {"disable_overlap_schedule", json_boolean(!c->async_scheduling)},
       {"enable_mixed_chunk", json_boolean(c->mixed_chunk)},
+      {"disable_cuda_graph", json_boolean(s->eager)},
       {"disable_piecewise_cuda_graph", json_boolean(s->launched_prompts)},
       {"enable_dp_attention", json_boolean(s->sharing_engines > 1)},
       {"ignore_eos", json_boolean(c->ignore_eos)},
@@ -406,7 +409,9 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
     json_object_set_new(object, "copy_path", json_string(copy_path_name(costs->copy_path)));
     json_object_set_new(object, "host_memory", json_string(host_memory_name(costs->host_memory)));
     json_object_set_new(object, "cudagraph_mode",
-                        json_string(s->graphs_in_pieces ? "piecewise" : "full-and-piecewise"));
+                        json_string(s->eager              ? "none"
+                                    : s->graphs_in_pieces ? "piecewise"
+                                                          : "full-and-piecewise"));
     json_object_set_new(object, "what_if", text_or_null(settings->what_if));
     profile = s->profile != NULL ? measured_identity(s) : profile_identity(s->device);
     json_object_set_new(profile, "host_time", host_time(s, settings, costs->scheduler));

@@ -4,8 +4,10 @@
 #include <math.h>
 
 #include "calib/cost/profile_remarks.h"
+#include "calib/profile_host.h"
 #include "calib/cost/roofline.h"
 #include "config_json.h"
+#include "executors.h"
 #include "resolve.h"
 #include "sim/pipeline.h"
 
@@ -39,6 +41,22 @@ shared_experts_of(const SchedulerClass *engine, guint64 captured_tokens)
   return (SharedExperts){SHARED_AFTER, 0};
 }
 
+/* Whether nothing is captured, which goes before a mode of graphs, as in vLLM. */
+static gboolean
+resolve_eager(Resolver *r, GError **error)
+{
+  Scenario *s = r->scenario;
+
+  s->eager = r->settings->enforce_eager || r->settings->disable_cuda_graph;
+  if (s->eager && (r->settings->of_own_executor || executor_computes(s->executor)))
+    return resolver_refuse(error, "--%s: the executor %s is no server",
+                           r->settings->enforce_eager ? "enforce-eager" : "disable-cuda-graph",
+                           s->executor->name);
+  if (s->eager && r->settings->cudagraph_mode != NULL)
+    resolver_note(r, "--cudagraph-mode changes nothing: with --enforce-eager nothing is captured");
+  return TRUE;
+}
+
 /* Whether graphs are captured in pieces: as typed, or as the engine's version does. Before 0.11
  * vLLM does so unless it is told otherwise (pull requests 14437, 25444). */
 static gboolean
@@ -48,9 +66,12 @@ resolve_graphs(Resolver *r, GError **error)
   const char *mode = r->settings->cudagraph_mode;
   gboolean has_modes = (s->scheduler->features & SCHEDULER_HAS_GRAPH_MODES) != 0;
 
-  s->graphs_in_pieces = mode != NULL ? g_str_equal(mode, "piecewise")
-                                     : has_modes && !r->settings->of_own_executor &&
-                                           !(s->scheduler->features & SCHEDULER_WHOLE_GRAPHS);
+  if (!resolve_eager(r, error))
+    return FALSE;
+  s->graphs_in_pieces =
+      mode != NULL ? g_str_equal(mode, "piecewise")
+                   : has_modes && !s->eager && !r->settings->of_own_executor &&
+                         !(s->scheduler->features & SCHEDULER_WHOLE_GRAPHS);
   if (mode == NULL)
     return TRUE;
   if (!s->graphs_in_pieces && !g_str_equal(mode, "full-and-piecewise"))
@@ -66,6 +87,7 @@ resolve_graphs(Resolver *r, GError **error)
                            "--cudagraph-mode: the scheduler %s has no such option; vllm has "
                            "it from 0.8 on",
                            s->scheduler->name);
+  s->graphs_in_pieces &= !s->eager;
   return TRUE;
 }
 
@@ -92,6 +114,36 @@ price_pieces(const Resolver *r, HostScheduler scheduler, gboolean *is_priced, GE
                            "piece_us (calib/hosts/unknown.ini has one)",
                            s->host->name);
   return TRUE;
+}
+
+/* --enforce-eager: the host's time of launching each kernel, or what a profile has of steps that
+ * are no captured graph. */
+static gboolean
+price_eager(const Resolver *r, RooflineConfig *config, GError **error)
+{
+  const Scenario *s = r->scenario;
+  const HostCost *cost = &s->host->costs[config->scheduler];
+  const char *option = r->settings->enforce_eager ? "enforce-eager" : "disable-cuda-graph";
+  gboolean is_own;
+
+  if (!s->eager)
+    return TRUE;
+  g_free(host_time_source(s->profile, s->host, config->scheduler, &is_own));
+  config->captured = CAPTURED_NOTHING;
+  config->launched_steps = !is_own;
+  if (is_own)
+    return profile_has_eager_host(s->profile, config->scheduler) ||
+           resolver_refuse(error,
+                           "--%s: the profile has the host's time of captured graphs alone; "
+                           "measure steps that are none (doc/profiles.md)",
+                           option);
+  return (cost->launch_ps > 0 && cost->latent_launch_ps > 0) ||
+         resolver_refuse(error,
+                         "--%s: the file of the host %s has no %s under %s (calib/hosts/unknown.ini "
+                         "has one)",
+                         option, s->host->name,
+                         cost->launch_ps > 0 ? "latent_launch_us" : "launch_us",
+                         host_scheduler_name(config->scheduler));
 }
 
 /* --disable-piecewise-cuda-graph: the host's time of launching prompts' kernels. */
@@ -154,7 +206,7 @@ resolver_cost(Resolver *r, GError **error)
         MAX(1, model_kv_tensors(s->model) * pipeline_most_layers(s->model->layers, stages) /
                    s->model->layers);
   }
-  config.shared_experts = shared_experts_of(s->scheduler, config.captured_tokens);
+  config.shared_experts = shared_experts_of(s->scheduler, s->eager ? 0 : config.captured_tokens);
   config.greedy = settings->of_own_executor && settings->temperature == 0;
   config.captures_head = settings->of_own_executor;
   if (!copy_path_from_name(path, &config.copy_path))
@@ -174,7 +226,7 @@ resolver_cost(Resolver *r, GError **error)
     return resolver_refuse(error, "no host costs are known for the scheduler %s",
                            s->scheduler->name);
   if (!price_pieces(r, config.scheduler, &config.in_pieces, error) ||
-      !price_launches(r, &config, error))
+      !price_launches(r, &config, error) || !price_eager(r, &config, error))
     return FALSE;
   if (s->graphs_in_pieces && settings->cudagraph_mode == NULL)
     resolver_origin(r, "cudagraph_mode", "%s", s->scheduler->name);

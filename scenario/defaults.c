@@ -124,19 +124,6 @@ resolve_switches(Resolver *r)
                               has(s, SCHEDULER_CHUNKS_BY_DEFAULT), s->scheduler->name) != 0;
 }
 
-/* The default token budget: a whole prompt if prompts are not split, and at most all sequences at
- * their longest. */
-static guint32
-default_budget(const Scenario *s, const EngineDefaults *defaults)
-{
-  const SchedulerConfig *c = &s->config;
-
-  if (!c->chunked_prefill)
-    return MAX(defaults->least_batched_tokens, c->max_model_len);
-  return (guint32)MIN(defaults->max_num_batched_tokens,
-                      (guint64)c->max_num_seqs * c->max_model_len);
-}
-
 static void
 resolve_batch(Resolver *r, EngineDefaults *defaults)
 {
@@ -156,8 +143,10 @@ resolve_batch(Resolver *r, EngineDefaults *defaults)
   }
   c->max_num_seqs =
       choose(r, "max_num_seqs", settings->max_num_seqs, defaults->max_num_seqs, origin);
-  c->max_num_batched_tokens = choose(r, "max_num_batched_tokens", settings->max_num_batched_tokens,
-                                     default_budget(s, defaults), origin);
+  c->max_num_batched_tokens = choose(
+      r, "max_num_batched_tokens", settings->max_num_batched_tokens,
+      engine_defaults_budget(defaults, c->chunked_prefill, c->max_num_seqs, c->max_model_len),
+      origin);
   if (!is_typed(r, "max_num_seqs"))
     c->max_num_seqs = MIN(c->max_num_seqs, c->max_num_batched_tokens);
 }

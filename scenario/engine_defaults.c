@@ -77,3 +77,12 @@ engine_defaults_find(const EngineSetup *setup)
   }
   return found;
 }
+
+guint32
+engine_defaults_budget(const EngineDefaults *defaults, gboolean chunked_prefill,
+                       guint32 max_num_seqs, guint32 max_model_len)
+{
+  if (!chunked_prefill)
+    return MAX(defaults->least_batched_tokens, max_model_len);
+  return (guint32)MIN(defaults->max_num_batched_tokens, (guint64)max_num_seqs * max_model_len);
+}

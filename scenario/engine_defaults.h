@@ -35,3 +35,7 @@ typedef struct {
 
 /* Sizes in tokens and sequences; a share of the card's memory. */
 EngineDefaults engine_defaults_find(const EngineSetup *setup);
+/* The default token budget of a step. Where prompts are not split it is a whole one; else at most
+ * all sequences at their longest. */
+guint32 engine_defaults_budget(const EngineDefaults *defaults, gboolean chunked_prefill,
+                               guint32 max_num_seqs, guint32 max_model_len);

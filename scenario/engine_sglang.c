@@ -23,6 +23,7 @@ static const struct {
     {"disable-radix-cache", "no-enable-prefix-caching"},
     {"disable-overlap-schedule", "async-scheduling"},
     {"disable-overlap-schedule", "no-async-scheduling"},
+    {"disable-cuda-graph", "enforce-eager"},
     {"max-prefill-tokens", NULL},
     {"schedule-conservativeness", NULL},
     {"swa-full-tokens-ratio", NULL},
@@ -97,15 +98,6 @@ prefill_graphs(guint32 most)
   return n;
 }
 
-static gboolean
-is_latent(const Model *model)
-{
-  for (guint i = 0; i < model->n_kinds; i++)
-    if (model->kinds[i].mixer.latent_dim > 0)
-      return TRUE;
-  return FALSE;
-}
-
 /* The default share of the memory for weights and KV: what the server's estimates of activations
  * and captured graphs leave. */
 static double
@@ -116,11 +108,12 @@ default_mem_fraction(const Resolver *r)
   double memory = r->scenario->device->memory_bytes / MIB, reserved = 512;
   guint64 tp = r->settings->tensor_parallel_size;
   double graphs = tp < 4 ? card->graph_batch : card->graph_batch_large;
+  gboolean captures = !r->settings->disable_cuda_graph;
 
   reserved += 1.5 * MAX(c->chunked_prefill ? c->chunked_prefill_size : c->max_prefill_tokens, 2048);
-  reserved += 2.0 * graphs;
+  reserved += captures ? 2.0 * graphs : 0;
   /* With latent attention this depends on the backend and is left out. */
-  if (!is_latent(r->scenario->model))
+  if (captures && model_latent_layers(r->scenario->model) == 0)
     reserved += 8.0 * prefill_graphs(c->chunked_prefill ? c->chunked_prefill_size : 0);
   reserved += (double)tp / 8 * 1024;
   if (r->settings->enable_dp_attention)
@@ -139,7 +132,7 @@ has_large_pages(const Resolver *r)
   const Scenario *s = r->scenario;
 
   return s->device != NULL && strstr(s->device->title, "B200") != NULL && s->model != NULL &&
-         !executor_computes(s->executor) && !is_latent(s->model) &&
+         !executor_computes(s->executor) && model_latent_layers(s->model) == 0 &&
          model_rank_state_bytes(s->model, 1) == 0;
 }
 
@@ -215,7 +208,7 @@ check_launches(const Resolver *r, GError **error)
   const Scenario *s = r->scenario;
 
   if (!r->settings->disable_piecewise_cuda_graph ||
-      (s->model != NULL && is_latent(s->model) && s->executor->needs_cost))
+      (s->model != NULL && model_latent_layers(s->model) > 0 && s->executor->needs_cost))
     return TRUE;
   return resolver_refuse(error, "--disable-piecewise-cuda-graph: what launching kernels one by one "
                                 "takes is known of models with latent attention alone; give such "

@@ -150,6 +150,7 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
               .data_parallel_size = r->scenario->sharing_engines,
               .pipeline_parallel_size = (guint32)r->settings->pipeline_parallel_size,
               .expert_groups = r->scenario->expert_groups,
+              .eager = r->settings->enforce_eager,
           },
       .utilization = takes_free ? 1 : r->scenario->gpu_memory_utilization,
       .block_size = r->scenario->config.block_size,

@@ -51,6 +51,7 @@ typedef struct {
   FrontEnd front_end;           /* before the engine; empty where no cost is needed */
   CopyPath copy_path;
   guint32 copy_stages; /* of a step that copies layer by layer (CostModel.copy_stages), else 0 */
+  gboolean eager; /* nothing is captured */
   gboolean graphs_in_pieces;
   gboolean launched_prompts; /* kernels of steps with prompts are launched one by one */
   HostMemory host_memory;

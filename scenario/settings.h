@@ -81,6 +81,7 @@ typedef struct {
   gboolean disable_radix_cache;
   gboolean disable_overlap_schedule;
   gboolean enable_mixed_chunk;
+  gboolean disable_cuda_graph;
   gboolean disable_piecewise_cuda_graph;
   gboolean ignore_eos;
   double swa_full_tokens_ratio;
@@ -89,6 +90,7 @@ typedef struct {
   char *executor;
   char *copy_path;
   char *cudagraph_mode;
+  gboolean enforce_eager;
   char *host_memory;
   char *what_if;
   guint64 unit_copy_steps;

@@ -138,6 +138,18 @@ on_step(Observer *self, const StepReport *report)
   series_add(metrics->series, report);
 }
 
+/* A length limit, or a pool that holds no more, may end an output before the workload does. */
+static void
+count_cut(const Metrics *metrics, Summary *sum, const RequestResult *result)
+{
+  guint32 output_tokens = workload_request(metrics->workload, result->request)->output_tokens;
+
+  if (result->status != STATUS_FINISHED || result->generated_tokens >= output_tokens)
+    return;
+  sum->cut_requests++;
+  sum->cut_tokens += output_tokens - result->generated_tokens;
+}
+
 static void
 on_request(Observer *self, const RequestResult *result)
 {
@@ -149,6 +161,7 @@ on_request(Observer *self, const RequestResult *result)
 
   sum->finished += result->status == STATUS_FINISHED;
   sum->ignored += result->status == STATUS_IGNORED;
+  count_cut(metrics, sum, result);
   if (sum->ignored_reason == NULL)
     sum->ignored_reason = result->reason;
   sum->prompt_tokens += result->prompt_tokens;

@@ -18,6 +18,8 @@ typedef struct {
   guint64 requests, finished, ignored;
   guint64 aborted;            /* requests left behind by a run that did not end well */
   const char *ignored_reason; /* of the first that was ignored (static text); NULL: none was */
+  guint64 cut_requests; /* that finished at a limit, with fewer tokens than the workload has, */
+  guint64 cut_tokens;   /* and how many fewer in sum */
   RunEnd end;
   char *end_reason;
   gint64 makespan_ps; /* first arrival to the end of the last step */

@@ -380,6 +380,17 @@ model_kv_rounds(const Model *model)
 }
 
 guint32
+model_latent_layers(const Model *model)
+{
+  guint32 layers = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].mixer.latent_dim > 0)
+      layers += model->kinds[i].count;
+  return layers;
+}
+
+guint32
 model_kv_tensors(const Model *model)
 {
   guint32 tensors = 0;

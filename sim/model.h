@@ -118,6 +118,8 @@ guint32 model_all_reduces(const Model *model);
 /* Tensors that KV is kept in: K and V of each layer, one of a latent or compressed layer, and one of
  * an indexer beside the latter. */
 guint32 model_kv_tensors(const Model *model);
+/* Layers of latent attention. */
+guint32 model_latent_layers(const Model *model);
 /* How often what layers keep of a token repeats, from the first to the last: of as much KV each, the
  * layers that have any; of several sizes, the layers of the rarest. At least 1. */
 guint32 model_kv_rounds(const Model *model);

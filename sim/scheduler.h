@@ -54,6 +54,7 @@ struct Scheduler {
   VictimOrder victims;
   const VictimPolicy *ordered_by;     /* the victim policy, or its bound; NULL: there is no order */
   gboolean prices_asked, prices_rise; /* whether a bound holds, once it was asked */
+  gboolean cost_rises;                /* the cost model says so; FALSE: or was not asked */
 
   /* Steps in flight, and the last one that was settled. */
   gboolean in_flight;         /* a step that took off is not settled */

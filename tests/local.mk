@@ -30,6 +30,7 @@ script_tests = \
   %D%/random/monotonic.py \
   %D%/random/plain.py \
   %D%/random/relations.py \
+  %D%/random/rules.py \
   %D%/random/scenarios.py \
   %D%/random/studies.py \
   %D%/random/verbs.py \
@@ -77,4 +78,6 @@ EXTRA_DIST += \
   %D%/live/live_fixture.py \
   %D%/live/plain_decoder.py \
   %D%/random/plain_engine.py \
-  %D%/random/random_words.py
+  %D%/random/random_words.py \
+  %D%/random/sglang_engine.py \
+  %D%/random/vllm_engine.py

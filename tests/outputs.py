@@ -300,10 +300,11 @@ gemm,,float16,m=1;n=28672;k=4096,90000,0
 gemm,,float16,m=64;n=28672;k=4096,95000,0
 """
 HOST = "host,vllm-v1,,sequences=1;tokens=1,400000,0\n"
+LAUNCH = "launch,,,kernels=10,17500,0\n"
 
 
 def test_host_time():
-    """Whose host time it is stands in each summary and in an import's note, with its share; own samples are the profile's."""
+    """Whose host time it is stands in each summary and in an import's note, with its share; own samples are the profile's; so is what graphs spare."""
     run = ["--model", "llama-3.1-8b", "--trace", "demo", "--limit", "20"]
     for name, text, of in (("lacks", PROFILE, "host unknown"), ("has", PROFILE + HOST, "the profile")):
         path = name + ".csv"
@@ -317,13 +318,18 @@ def test_host_time():
             said = succeed(verb, *run, "--device", path, *more).text
             check("host time: of %s, " % of in said, said)
             check("in float16, which stands in for bfloat16" in said, said)
+    write("launch.csv", PROFILE + LAUNCH)
+    bare, spared = (run_json(*run, "--device", path) for path in ("lacks.csv", "launch.csv"))
+    check(spared["busy_s"] < bare["busy_s"])
+    said = succeed("run", *run, "--device", "launch.csv").text
+    check("Assumed of captured graphs: each kernel of a layer takes 1.75 us less than in the tables" in said, said)
     table = "gemm.csv"
     write(table, "framework,version,device,op_name,kernel_source,gemm_dtype,m,n,k,latency\n"
                  "VLLM,0.19.0,NVIDIA H100 80GB HBM3,gemm,a,fp8_block,1,4096,4096,0.01\n")
     note = succeed("profile", "import", table, "-o", "gemm.db").text
     check("host unknown" in note, note)
     said = succeed("run", *run, "--device", "rtx-pro-6000").text
-    check("host time: of host unknown, " in said and "Assumed: host unknown: 220 us a step (known hosts: 0 to 440)" in said, said)
+    check("host time: of host unknown, " in said and "Assumed: host unknown: 220 us a step (known hosts: 0 to 1000)" in said, said)
     said = succeed("run", *run, "--device", "rtx-pro-6000", "--host", "llmservingsim-rtx-pro-6000").text
     check("host time: of the machine of LLMServingSim" in said and "Assumed: host" not in said, said)
 

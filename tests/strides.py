@@ -70,8 +70,10 @@ def check_decisions(path, summary, words):
     """The log of decisions against the summary."""
     header, *steps, footer = read_json_lines(path)
     check(header["kind"] == "header" and header["format"] == 1, header)
-    decided = {key: value for key, value in summary["config"].items() if key not in ("executor", "live", "defaults")}
+    decided = {key: value for key, value in summary["config"].items() if key not in ("executor", "live", "defaults", "assumed")}
     check_equal({key: header[key] for key in decided}, decided, words)
+    before = header.get("assumed", [])  # what a run finds out comes behind
+    check_equal(summary["config"].get("assumed", [])[:len(before)], before, words)
     check(not {"executor", "live", "defaults"} & set(header), words)
     for key in ("finished", "ignored", "preemptions"):
         check_equal(footer[key], summary[key], "%s %s" % (words, key))

@@ -6,6 +6,7 @@
 #include "profile_cost.h"
 
 #include "gemm_fit.h"
+#include "launch_spared.h"
 #include "operation_fit.h"
 #include "profile_attention.h"
 #include "profile_linear.h"
@@ -38,6 +39,7 @@ typedef struct {
   CapturedKind captured;
   guint64 captured_tokens;
   gboolean captures_head;
+  LaunchSpared spared;        /* of a captured graph */
   StepResidual *residual[2];  /* a captured graph's, another step's */
   OperationSheet *copies[2];  /* by CopyDirection */
   OperationSheet *submits[2]; /* what the host takes to hand the same copies over */

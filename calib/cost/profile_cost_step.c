@@ -216,7 +216,8 @@ find_host(const ProfileCost *self, guint64 sequences, guint64 tokens, gboolean c
 static Memo
 find_host_of_decodes(const ProfileCost *self, guint64 decodes)
 {
-  return find_host(self, decodes, decodes, decodes <= self->captured_tokens);
+  return find_host(self, decodes, decodes,
+                   decodes <= self->captured_tokens && self->captured != CAPTURED_NOTHING);
 }
 
 static void
@@ -303,6 +304,24 @@ set_residual(const ProfileCost *self, const CostShape *shape, guint64 tokens, Co
   add_residual(piece, COST_LINEAR, ps, inside);
 }
 
+/* Graphs of steps with prefills end before attention, unless the host has a price for pieces, which
+ * is against whole graphs. Components that the roofline costs hold no launch of a table. */
+static void
+spare_launches(const ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
+{
+  const LaunchSpared *spared = &self->spared;
+  gboolean whole = shape->n_prefills == 0 || roofline_pieces_ps(self->roofline) > 0;
+
+  if (tokens == 0 || !roofline_is_captured(self->captured, self->captured_tokens, shape, tokens))
+    return;
+  if (self->linear_fit != NULL)
+    add_residual(piece, COST_LINEAR, -spared->linear_ps, TRUE);
+  if (self->elementwise != NULL)
+    add_residual(piece, COST_ELEMENTWISE, -spared->elementwise_ps, TRUE);
+  if (self->attention != NULL && whole)
+    add_residual(piece, COST_ATTENTION, -spared->attention_ps, TRUE);
+}
+
 void
 profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
@@ -330,6 +349,7 @@ profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostP
   set_copies(self, shape, piece);
   if (covered & 1 << COST_ATTENTION && tokens > 0)
     profile_attention_step(self->attention, shape, repeat, piece);
+  spare_launches(self, shape, tokens, piece);
   set_residual(self, shape, tokens, piece);
   if (self->base.copy_stages > 0)
     layerwise_overlap(&self->base, shape, piece);

@@ -139,6 +139,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   self->host[1] = host_new(profile, eager);
   self->captured = config->captured;
   self->captures_head = config->captures_head;
+  self->spared = launch_spared_find(profile, model, config->what_if.launch_time);
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
   self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out, "", NULL);
@@ -203,9 +204,9 @@ find_residuals(ProfileCost *self, const Profile *profile, const RooflineConfig *
 {
   static const struct {
     const char *variant;
-    StepsOf of[2]; /* by CapturedKind */
-  } kinds[] = {{STEP_GRAPH, {STEPS_ALL, STEPS_OF_DECODES}},
-               {STEP_EAGER, {STEPS_ALL, STEPS_OF_CHUNKS}}};
+    StepsOf of[3]; /* by CapturedKind */
+  } kinds[] = {{STEP_GRAPH, {STEPS_ALL, STEPS_OF_DECODES, STEPS_ALL}},
+               {STEP_EAGER, {STEPS_ALL, STEPS_OF_CHUNKS, STEPS_ALL}}};
   RooflineConfig plain = *config;
   ProfileCost *bare;
   guint n;

@@ -2,9 +2,11 @@
 
 #include "calib/profile_kernels.h"
 #include "dtype.h"
+#include "launch_spared.h"
 #include "mixer_table.h"
 #include "moe_fit.h"
 #include "state_fit.h"
+#include "sim/units.h"
 
 #include <string.h>
 
@@ -177,6 +179,20 @@ asked_for(const Model *model, guint32 tp)
 }
 
 static void
+add_launches(GPtrArray *remarks, const Profile *profile)
+{
+  const char *source;
+  double ps = launch_spared_kernel_ps(profile, &source);
+
+  if (ps > 0)
+    g_ptr_array_add(remarks,
+                    g_strdup_printf("Assumed of captured graphs: each kernel of a layer takes %.3g "
+                                    "us less than in the tables, where it is launched by itself "
+                                    "(%s).",
+                                    ps / (double)PS_PER_US, source));
+}
+
+static void
 add_kernels(GPtrArray *remarks, const Profile *profile)
 {
   g_autofree char *used = profile_kernels_text(profile);
@@ -205,6 +221,7 @@ profile_remarks(const Profile *profile, const Model *model, const ExpertSplit *s
   add_stand_ins(remarks, profile, asked, array->len);
   add_missing_layers(remarks, profile, model, split);
   add_draws(remarks, profile, model, split);
+  add_launches(remarks, profile);
   add_kernels(remarks, profile);
   return remarks;
 }

@@ -172,7 +172,8 @@ gboolean
 roofline_is_captured(CapturedKind captured, guint64 captured_tokens, const CostShape *shape,
                      guint64 tokens)
 {
-  return tokens <= captured_tokens && (captured == CAPTURED_STEPS || shape->n_prefills == 0);
+  return tokens <= captured_tokens &&
+         (captured == CAPTURED_STEPS || (captured == CAPTURED_DECODES && shape->n_prefills == 0));
 }
 
 static inline void
@@ -191,8 +192,28 @@ wait_for_host(const Roofline *self, const CostShape *shape, CostPiece *piece)
 static inline void
 wait_for_launches(const Roofline *self, const CostShape *shape, CostPiece *piece)
 {
-  if (self->launches_ps > 0 && shape->n_prefills > 0)
-    piece->base_ps[COST_HOST] += MAX(self->launches_ps - cost_piece_total_ps(piece), 0);
+  gint64 wait_ps;
+
+  if (self->launches_ps == 0 ||
+      (shape->n_prefills == 0 && !(self->launches_all && shape->contexts.count > 0)))
+    return;
+  wait_ps = self->launches_ps - cost_piece_total_ps(piece);
+  if (wait_ps <= 0)
+    return;
+  piece->base_ps[COST_HOST] += wait_ps;
+  piece->steps = 1;
+}
+
+/* What a step costs the host beside its fixed part: between the pieces of a captured one, and more
+ * of one that is larger than those that are. */
+static inline gint64
+uncaptured_ps(const Roofline *self, const CostShape *shape, guint64 tokens)
+{
+  if (self->captured == CAPTURED_NOTHING && tokens <= self->captured_tokens)
+    return 0;
+  return roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
+             ? self->host_pieces_ps
+             : self->host_eager_ps;
 }
 
 void
@@ -220,11 +241,8 @@ find_step(Roofline *self, const CostShape *shape, guint without, CostPiece *piec
     tokens += shape->prefills[i].tokens;
   if (!(without & 1 << COST_HEAD))
     piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
-  piece->base_ps[COST_HOST] =
-      self->host_step_ps + rate_ps(&self->host_sequence, shape->sequences) +
-      (roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
-           ? self->host_pieces_ps
-           : self->host_eager_ps);
+  piece->base_ps[COST_HOST] = self->host_step_ps + rate_ps(&self->host_sequence, shape->sequences) +
+                              uncaptured_ps(self, shape, tokens);
   if (shape->copy_out_blocks > 0 || shape->copy_in_blocks > 0) {
     piece->base_ps[COST_SWAP_OUT] = copy_ps(self, COPY_OUT, shape->copy_out_blocks);
     piece->base_ps[COST_SWAP_IN] = copy_ps(self, COPY_IN, shape->copy_in_blocks);
@@ -334,10 +352,24 @@ find_unsplit(const Layer *layer, guint32 tp)
   return NULL;
 }
 
+const char *
+roofline_find_unsplit(const Model *model, const ExpertSplit *split)
+{
+  const char *problem = NULL;
+
+  for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
+    problem = find_unsplit(&model->kinds[i], split->tp);
+  for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
+    problem = find_unsplit_experts(&model->kinds[i], split->tp * split->engines,
+                                   expert_split_groups(split));
+  return problem;
+}
+
 static gboolean
 check_config(const RooflineConfig *config, GError **error)
 {
   const Model *model = config->model;
+  const ExpertSplit split = roofline_expert_split(config);
   guint32 tp = config->tensor_parallel_size;
   const char *problem = NULL;
   ContextWindows windows;
@@ -346,11 +378,8 @@ check_config(const RooflineConfig *config, GError **error)
     problem = "a block of 0 tokens";
   else if (tp == 0)
     problem = "a tensor-parallel size of 0";
-  for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
-    problem = find_unsplit(&model->kinds[i], tp);
-  for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
-    problem = find_unsplit_experts(&model->kinds[i], tp * MAX(1, config->data_parallel_size),
-                                   MAX(1, config->expert_groups));
+  if (problem == NULL)
+    problem = roofline_find_unsplit(model, &split);
   if (problem == NULL && !model_windows(model, &windows))
     problem = "its layers have more than two kinds of windows";
   if (problem == NULL &&

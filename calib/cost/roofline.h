@@ -44,8 +44,9 @@
 #define ROOFLINE_CAPTURED_TOKENS 512
 
 /* Which steps run as captured graphs. vLLM v1 captures pieces of a layer, for steps of any kind;
- * vLLM 0.x whole steps, and of nothing but decodes, as this program's own executor does. */
-typedef enum { CAPTURED_STEPS, CAPTURED_DECODES } CapturedKind;
+ * vLLM 0.x whole steps, and of nothing but decodes, as this program's own executor does; a server
+ * with --enforce-eager none. */
+typedef enum { CAPTURED_STEPS, CAPTURED_DECODES, CAPTURED_NOTHING } CapturedKind;
 
 #define ROOFLINE_ERROR (roofline_error_quark())
 GQuark roofline_error_quark(void);
@@ -89,10 +90,11 @@ typedef struct {
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */
   CapturedKind captured;
-  guint32 captured_tokens;   /* of the largest step that runs as a captured graph; 0: 512, vLLM's
-                                most */
+  guint32 captured_tokens;   /* of the largest step that runs as a captured graph, or would if any
+                                did; 0: 512, vLLM's most */
   gboolean in_pieces;        /* captured graphs end before each attention, and begin behind it */
   gboolean launched_prompts; /* steps with prompts are not captured (HostCost.latent_launch_ps) */
+  gboolean launched_steps;   /* nothing is, and a step takes its launches at least (launch_ps) */
   gboolean captures_head;    /* the output head is in the graph, too, and has its rows */
   gboolean greedy; /* the likeliest tokens are taken; the roofline costs that as sampling */
   CopyPath copy_path;
@@ -100,6 +102,9 @@ typedef struct {
   guint32 copy_stages; /* CostModel.copy_stages */
   WhatIf what_if;
 } RooflineConfig;
+
+/* Why a model cannot be split over ranks so, as half a sentence; NULL: it can. */
+const char *roofline_find_unsplit(const Model *model, const ExpertSplit *split);
 
 /* The caller frees it with cost_model_free(). For one thread: it remembers costs. */
 CostModel *roofline_new(const RooflineConfig *config, GError **error);
@@ -109,8 +114,8 @@ CostModel *roofline_new(const RooflineConfig *config, GError **error);
 void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repeat, guint covered,
                            CostPiece *piece);
 
-/* Raises the cost of a step with a prompt to the time of its kernels' launches, where that is
- * known. */
+/* Raises the cost of a step that is not captured to the time of its kernels' launches, where that
+ * is known, and then answers for one step alone. */
 void roofline_wait_for_launches(const CostModel *self, const CostShape *shape, CostPiece *piece);
 
 /* With asynchronous scheduling a step lasts as long as the host's work at least: adds what the

@@ -150,10 +150,11 @@ set_class(const Roofline *self, const AttentionWork *work, double peak, Attentio
 {
   const WhatIf *what_if = &self->what_if;
   double decode_ps = work->decode_flops / peak * (double)PS_PER_S * what_if->flops_time;
+  double share = class->mixer.latent_dim > 0 ? self->device.decode_latent_efficiency
+                                             : self->device.decode_efficiency;
 
   class->prefill_pair_ps = work->prefill_flops / peak * (double)PS_PER_S * what_if->flops_time;
-  class->prefill_token_ps =
-      roofline_memory_ps(&self->device, what_if, work->bytes, self->device.decode_efficiency);
+  class->prefill_token_ps = roofline_memory_ps(&self->device, what_if, work->bytes, share);
   class->prefill_decompress_ps =
       work->decompress_flops / peak * (double)PS_PER_S * what_if->flops_time;
   class->decode_token = roofline_rate(MAX(class->prefill_token_ps, decode_ps));

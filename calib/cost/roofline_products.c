@@ -2,10 +2,10 @@
 #include "experts.h"
 #include "roofline_work.h"
 
-/* How weights of a format are multiplied: the rate that is reached, the fixed time, and the time of
- * a thread block for each step along k. */
+/* How weights of a format are multiplied and read: the rate that is reached, the fixed time, the
+ * time of a thread block for each step along k, and the share of the memory's bandwidth. */
 typedef struct {
-  double flops, fixed_ps, walk_ps;
+  double flops, fixed_ps, walk_ps, memory;
 } Multiplier;
 
 /* NVFP4 by NVFP4, whose activations are quantized before each product. */
@@ -22,27 +22,43 @@ multiplier_of(const Device *device, const WeightFormat *format)
 {
   if (multiplies_4bit(device, format))
     return (Multiplier){device->fp4_flops * device->gemm_fp4_compute_efficiency,
-                        device->gemm_fp4_fixed_ps, 0};
+                        device->gemm_fp4_fixed_ps, 0, device->gemm_fp4_memory_efficiency};
   if (format->bits != 8 || device->fp8_flops == 0)
     return (Multiplier){device->fp16_flops * device->gemm_compute_efficiency, device->gemm_fixed_ps,
-                        0};
+                        0, device->gemm_memory_efficiency};
   if (format->group_rows > 1)
     return (Multiplier){device->fp8_flops * device->gemm_fp8_block_compute_efficiency,
                         device->gemm_fp8_block_fixed_ps,
-                        device->gemm_fp8_block_walk_ps / WALK_INPUTS};
+                        device->gemm_fp8_block_walk_ps / WALK_INPUTS,
+                        device->gemm_memory_efficiency};
   return (Multiplier){device->fp8_flops * device->gemm_fp8_compute_efficiency,
-                      device->gemm_fp8_fixed_ps, 0};
+                      device->gemm_fp8_fixed_ps, 0, device->gemm_fp8_memory_efficiency};
 }
 
-static double
-experts_share(const Device *device, const Product *product)
+/* The same of experts. MXFP4 is multiplied by activations of 8 bits where the device's file has
+ * what that reaches (MXFP8, Blackwell's kernels of FlashInfer and TensorRT-LLM). */
+static Multiplier
+experts_multiplier_of(const Device *device, const WeightFormat *format)
 {
-  if (product->experts == 1)
-    return 1;
-  return device->experts_compute_share *
-         (product->format.bits < 8 && !multiplies_4bit(device, &product->format)
-              ? device->experts_4bit_compute_share
-              : 1);
+  Multiplier multiplier = multiplier_of(device, format);
+
+  if (multiplies_4bit(device, format)) {
+    multiplier.flops *= device->experts_fp4_compute_share;
+    multiplier.memory = device->experts_fp4_memory_efficiency;
+    return multiplier;
+  }
+  if (device->experts_mxfp4_compute_share > 0 && g_str_equal(format->name, "mxfp4"))
+    return (Multiplier){device->fp8_flops * device->gemm_fp8_compute_efficiency *
+                            device->experts_mxfp4_compute_share,
+                        device->gemm_fp8_fixed_ps, 0, device->experts_4bit_memory_efficiency};
+  multiplier.memory =
+      format->bits < 8 ? device->experts_4bit_memory_efficiency : device->experts_memory_efficiency;
+  multiplier.flops *= format->bits == 8 && format->group_rows > 1 && device->fp8_flops > 0
+                          ? device->experts_fp8_block_compute_share
+                          : device->experts_compute_share;
+  if (format->bits < 8)
+    multiplier.flops *= device->experts_4bit_compute_share;
+  return multiplier;
 }
 
 /* The time for m rows. Of experts m counts the rows of all, and `reads` of them are read: an expert
@@ -53,17 +69,16 @@ roofline_product_ps(const Device *device, const WhatIf *what_if, double m, const
                     double reads)
 {
   const WeightFormat *format = &product->format;
-  const Multiplier multiplier = multiplier_of(device, format);
+  gboolean has_experts = product->experts > 1;
+  const Multiplier multiplier =
+      has_experts ? experts_multiplier_of(device, format) : multiplier_of(device, format);
   double n = (double)product->n, k = (double)product->k;
-  double rate = multiplier.flops * experts_share(device, product);
-  double overlap = product->experts > 1 ? device->experts_overlap : 1;
-  double compute_ps = 2 * m * n * k / rate * (double)PS_PER_S * what_if->flops_time;
+  double overlap = has_experts ? device->experts_overlap : 1;
+  double compute_ps = 2 * m * n * k / multiplier.flops * (double)PS_PER_S * what_if->flops_time;
   double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
   double bytes =
       reads * n * k * format->bits / 8 + reads * scale_bytes + ACTIVATION_BYTES * m * (n + k);
-  double memory_share = multiplies_4bit(device, format) ? device->gemm_fp4_memory_efficiency
-                                                        : device->gemm_memory_efficiency;
-  double read_ps = roofline_memory_ps(device, what_if, bytes, memory_share);
+  double read_ps = roofline_memory_ps(device, what_if, bytes, multiplier.memory);
 
   return MAX(MAX(compute_ps, read_ps), multiplier.walk_ps * k * what_if->flops_time) +
          (1 - overlap) * MIN(compute_ps, read_ps) + multiplier.fixed_ps * what_if->launch_time;

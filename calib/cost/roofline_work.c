@@ -126,6 +126,16 @@ set_elementwise(Roofline *self, const Model *model, guint32 tp)
       SAMPLING_KERNELS * device->elementwise_fixed_ps * self->what_if.launch_time;
 }
 
+/* The bus bandwidth of a sum over so many devices: on PCIe a ring of four or eight crosses what two
+ * do not. */
+static double
+allreduce_rate(const Device *device, guint32 ranks)
+{
+  return ranks >= 8   ? device->allreduce_8_bytes_per_s
+         : ranks >= 4 ? device->allreduce_4_bytes_per_s
+                      : device->allreduce_bytes_per_s;
+}
+
 /* Two ways: each device reads all that the others have, at once (small messages, over peer memory);
  * or the sum goes round, 2 (g - 1) / g of it over each link. */
 static void
@@ -138,8 +148,9 @@ set_comm(Roofline *self, const Model *model, guint32 tp)
   if (tp == 1)
     return;
   self->comm[0].token =
-      roofline_rate(2.0 * (tp - 1) / tp * bytes / device->allreduce_bytes_per_s * (double)PS_PER_S);
-  self->comm[0].fixed_ps = roofline_round_ps(reduces * device->allreduce_latency_ps);
+      roofline_rate(2.0 * (tp - 1) / tp * bytes / allreduce_rate(device, tp) * (double)PS_PER_S);
+  self->comm[0].fixed_ps = roofline_round_ps(
+      reduces * (device->allreduce_latency_ps + (tp - 1) * device->allreduce_step_ps));
   self->comm[1] = self->comm[0];
   if (device->allreduce_direct_bytes_per_s == 0)
     return;
@@ -171,6 +182,7 @@ set_exchange(Roofline *self, const Model *model, guint32 stages)
 {
   const Device *device = &self->device;
   double collectives = 0, bytes = ACTIVATION_BYTES * (double)model->hidden;
+  guint32 ranks = self->split.engines * self->split.tp;
 
   set_sends(self, model, stages);
   if (self->split.engines == 1)
@@ -179,8 +191,9 @@ set_exchange(Roofline *self, const Model *model, guint32 stages)
     collectives += model->kinds[i].experts > 0 ? 2.0 * model->kinds[i].count : 0;
   collectives *= self->what_if.comm_time;
   self->exchange_token = roofline_rate(collectives * (self->split.engines - 1) * bytes /
-                                       device->allreduce_bytes_per_s * (double)PS_PER_S);
-  self->exchange_fixed_ps += roofline_round_ps(collectives * device->allreduce_latency_ps);
+                                       allreduce_rate(device, ranks) * (double)PS_PER_S);
+  self->exchange_fixed_ps += roofline_round_ps(
+      collectives * (device->allreduce_latency_ps + (ranks - 1) * device->allreduce_step_ps));
 }
 
 /* The layers whose mixer is launched by itself where graphs are captured in pieces. */
@@ -195,15 +208,13 @@ mixing_layers(const Model *model)
   return layers;
 }
 
-static guint32
-latent_layers(const Model *model)
+/* What launching the kernels of all layers one by one takes. */
+static double
+find_launches_ps(const HostCost *host, const Model *model)
 {
-  guint32 layers = 0;
+  double latent = model_latent_layers(model);
 
-  for (guint i = 0; i < model->n_kinds; i++)
-    if (model->kinds[i].mixer.latent_dim > 0)
-      layers += model->kinds[i].count;
-  return layers;
+  return host->launch_ps * (mixing_layers(model) - latent) + host->latent_launch_ps * latent;
 }
 
 static void
@@ -221,9 +232,12 @@ set_host(Roofline *self, const RooflineConfig *config)
   if (config->in_pieces)
     self->host_pieces_ps =
         roofline_round_ps(host->piece_ps * mixing_layers(config->model) * factor);
-  if (config->launched_prompts)
+  self->launches_all = config->launched_steps;
+  if (config->launched_steps)
+    self->launches_ps = roofline_round_ps(find_launches_ps(host, config->model) * factor);
+  else if (config->launched_prompts)
     self->launches_ps =
-        roofline_round_ps(host->latent_launch_ps * latent_layers(config->model) * factor);
+        roofline_round_ps(host->latent_launch_ps * model_latent_layers(config->model) * factor);
   self->work_ps = in_turn ? 0 : roofline_round_ps(host->work_ps * factor);
   self->work_sequence = roofline_rate(in_turn ? 0 : host->work_sequence_ps * factor);
 }
@@ -255,9 +269,8 @@ set_copies(Roofline *self, const RooflineConfig *config)
     double block_bytes_ps = bytes / (rates[d] * share) * (double)PS_PER_S * factors[d];
     self->copy_block[d] = roofline_rate(pieces * piece_ps * launch + block_bytes_ps);
     self->copy_contention[d] =
-        factors[d] > 0
-            ? rates[d] * share / factors[d] / device->hbm_bytes_per_s * what_if->hbm_time
-            : 0;
+        factors[d] > 0 ? rates[d] * share / factors[d] / device->hbm_bytes_per_s * what_if->hbm_time
+                       : 0;
     self->copy_fixed_ps[d] = batched ? roofline_round_ps(device->copy_launch_ps * launch) : 0;
   }
 }

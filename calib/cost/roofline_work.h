@@ -105,6 +105,7 @@ typedef struct {
   gint64 host_step_ps, host_eager_ps, host_pieces_ps;
   Rate host_sequence;
   gint64 launches_ps; /* of a step with a prompt; 0: it is captured, or not known */
+  gboolean launches_all; /* and of any other step */
   gint64 work_ps;     /* of the host, beside the device; 0, and of a sequence: nothing is */
   Rate work_sequence;
   gboolean waits; /* a step may wait for copies beside its layers, for launches or for the host */

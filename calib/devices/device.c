@@ -31,16 +31,29 @@ static const FigureRow rows[] = {
     {"compute", "gemm_fp4_fixed_us", FIELD(gemm_fp4_fixed_ps), FIGURE_MICROSECONDS, TRUE},
     {"compute", "gemm_fp4_memory_efficiency", FIELD(gemm_fp4_memory_efficiency), FIGURE_SHARE,
      TRUE},
-    {"compute", "experts_4bit_compute_share", FIELD(experts_4bit_compute_share), FIGURE_SHARE,
-     TRUE},
     {"compute", "gemm_memory_efficiency", FIELD(gemm_memory_efficiency), FIGURE_SHARE, FALSE},
+    {"compute", "gemm_fp8_memory_efficiency", FIELD(gemm_fp8_memory_efficiency), FIGURE_SHARE,
+     TRUE},
     {"compute", "gemm_fixed_us", FIELD(gemm_fixed_ps), FIGURE_MICROSECONDS, FALSE},
     {"compute", "experts_compute_share", FIELD(experts_compute_share), FIGURE_SHARE, TRUE},
+    {"compute", "experts_fp8_block_compute_share", FIELD(experts_fp8_block_compute_share),
+     FIGURE_SHARE, TRUE},
+    {"compute", "experts_fp4_compute_share", FIELD(experts_fp4_compute_share), FIGURE_SHARE, TRUE},
+    {"compute", "experts_4bit_compute_share", FIELD(experts_4bit_compute_share), FIGURE_SHARE,
+     TRUE},
+    {"compute", "experts_mxfp4_compute_share", FIELD(experts_mxfp4_compute_share), FIGURE_SHARE,
+     TRUE},
+    {"compute", "experts_memory_efficiency", FIELD(experts_memory_efficiency), FIGURE_SHARE, TRUE},
+    {"compute", "experts_fp4_memory_efficiency", FIELD(experts_fp4_memory_efficiency), FIGURE_SHARE,
+     TRUE},
+    {"compute", "experts_4bit_memory_efficiency", FIELD(experts_4bit_memory_efficiency),
+     FIGURE_SHARE, TRUE},
     {"compute", "experts_overlap", FIELD(experts_overlap), FIGURE_SHARE, TRUE},
     {"attention", "prefill_efficiency", FIELD(prefill_efficiency), FIGURE_SHARE, FALSE},
     {"attention", "prefill_ramp_tokens", FIELD(prefill_ramp_tokens), 1, 0, 1e6, FALSE},
     {"attention", "prefill_fixed_us", FIELD(prefill_fixed_ps), FIGURE_MICROSECONDS, FALSE},
     {"attention", "decode_efficiency", FIELD(decode_efficiency), FIGURE_SHARE, FALSE},
+    {"attention", "decode_latent_efficiency", FIELD(decode_latent_efficiency), FIGURE_SHARE, TRUE},
     {"attention", "decode_fixed_us", FIELD(decode_fixed_ps), FIGURE_MICROSECONDS, FALSE},
     {"elementwise", "efficiency", FIELD(elementwise_efficiency), FIGURE_SHARE, FALSE},
     {"elementwise", "fixed_us", FIELD(elementwise_fixed_ps), FIGURE_MICROSECONDS, FALSE},
@@ -52,8 +65,11 @@ static const FigureRow rows[] = {
     {"copy", "batched_piece_us", FIELD(batched_piece_ps), FIGURE_MICROSECONDS, FALSE},
     {"copy", "batched_share", FIELD(batched_share), FIGURE_SHARE, FALSE},
     {"interconnect", "allreduce_bytes_per_s", FIELD(allreduce_bytes_per_s), FIGURE_RATE, TRUE},
+    {"interconnect", "allreduce_4_bytes_per_s", FIELD(allreduce_4_bytes_per_s), FIGURE_RATE, TRUE},
+    {"interconnect", "allreduce_8_bytes_per_s", FIELD(allreduce_8_bytes_per_s), FIGURE_RATE, TRUE},
     {"interconnect", "allreduce_latency_us", FIELD(allreduce_latency_ps), FIGURE_MICROSECONDS,
      TRUE},
+    {"interconnect", "allreduce_step_us", FIELD(allreduce_step_ps), FIGURE_MICROSECONDS, TRUE},
     {"interconnect", "allreduce_direct_bytes_per_s", FIELD(allreduce_direct_bytes_per_s),
      FIGURE_RATE, TRUE},
     {"interconnect", "allreduce_direct_latency_us", FIELD(allreduce_direct_latency_ps),
@@ -80,6 +96,13 @@ device_free(Device *device)
   g_free(device);
 }
 
+static void
+fill_in_from(double *figure, double other)
+{
+  if (*figure == 0)
+    *figure = other;
+}
+
 /* Sets the figures that the file does not give. */
 static gboolean
 fill_in(Device *device, const char *path, GError **error)
@@ -90,18 +113,23 @@ fill_in(Device *device, const char *path, GError **error)
   if (device->fp4_flops > 0 && device->gemm_fp4_compute_efficiency == 0)
     return figure_file_refuse(path, "compute", "gemm_fp4_compute_efficiency", NULL,
                               "a number, since fp4_flops is given", error);
-  if (device->gemm_fp4_memory_efficiency == 0)
-    device->gemm_fp4_memory_efficiency = device->gemm_memory_efficiency;
   if (device->gemm_fp8_block_compute_efficiency == 0) {
     device->gemm_fp8_block_compute_efficiency = device->gemm_fp8_compute_efficiency;
     device->gemm_fp8_block_fixed_ps = device->gemm_fp8_fixed_ps;
   }
-  if (device->experts_4bit_compute_share == 0)
-    device->experts_4bit_compute_share = 1;
-  if (device->experts_compute_share == 0)
-    device->experts_compute_share = 1;
-  if (device->experts_overlap == 0)
-    device->experts_overlap = 1;
+  fill_in_from(&device->gemm_fp4_memory_efficiency, device->gemm_memory_efficiency);
+  fill_in_from(&device->gemm_fp8_memory_efficiency, device->gemm_memory_efficiency);
+  fill_in_from(&device->experts_4bit_compute_share, 1);
+  fill_in_from(&device->experts_compute_share, 1);
+  fill_in_from(&device->experts_fp8_block_compute_share, device->experts_compute_share);
+  fill_in_from(&device->experts_fp4_compute_share, device->experts_compute_share);
+  fill_in_from(&device->experts_memory_efficiency, device->gemm_memory_efficiency);
+  fill_in_from(&device->experts_fp4_memory_efficiency, device->gemm_fp4_memory_efficiency);
+  fill_in_from(&device->experts_4bit_memory_efficiency, device->experts_memory_efficiency);
+  fill_in_from(&device->experts_overlap, 1);
+  fill_in_from(&device->decode_latent_efficiency, device->decode_efficiency);
+  fill_in_from(&device->allreduce_4_bytes_per_s, device->allreduce_bytes_per_s);
+  fill_in_from(&device->allreduce_8_bytes_per_s, device->allreduce_4_bytes_per_s);
   return TRUE;
 }
 

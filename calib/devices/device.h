@@ -33,13 +33,22 @@ typedef struct {
   double gemm_fp8_block_compute_efficiency; /* the same with a scale a block; as above if absent */
   double gemm_fp8_block_fixed_ps;
   double gemm_fp8_block_walk_ps;     /* of a block of threads over 128 inputs: a floor, by k */
-  double experts_4bit_compute_share; /* of that, where weights of 4 bits are widened on their way */
+  double gemm_fp8_memory_efficiency; /* as gemm_memory_efficiency, but with a scale a block */
   double fp4_flops; /* dense, NVFP4 times NVFP4; 0: has none, 4-bit weights are widened to 16 */
   double gemm_fp4_compute_efficiency; /* share of fp4_flops */
   double gemm_fp4_fixed_ps;           /* as gemm_fp8_fixed_ps */
   double gemm_fp4_memory_efficiency;  /* share of hbm_bytes_per_s; as of others if absent */
   double gemm_memory_efficiency;      /* share of hbm_bytes_per_s */
-  double experts_compute_share;       /* of a plain product's rate, that experts' products reach */
+  /* Of a plain product's rate, what experts' products reach; by format where it differs. */
+  double experts_compute_share;
+  double experts_fp8_block_compute_share;
+  double experts_fp4_compute_share;
+  double experts_4bit_compute_share;  /* of experts_compute_share: weights of 4 bits are widened */
+  double experts_mxfp4_compute_share; /* of FP8's rate: activations of 8 bits; 0: of 16 */
+  /* Shares of hbm_bytes_per_s at which experts are read; as plain products of the format. */
+  double experts_memory_efficiency;
+  double experts_fp4_memory_efficiency;
+  double experts_4bit_memory_efficiency; /* those that are widened, and MXFP4 */
   double experts_overlap; /* part of the shorter of computing and reading that is hidden */
   double gemm_fixed_ps;   /* of a kernel whatever its size: launch, ramp, tail */
 
@@ -47,7 +56,8 @@ typedef struct {
   double
       prefill_ramp_tokens; /* a chunk of n tokens takes as if each attended to half as many more */
   double prefill_fixed_ps;
-  double decode_efficiency; /* share of hbm_bytes_per_s */
+  double decode_efficiency;        /* share of hbm_bytes_per_s */
+  double decode_latent_efficiency; /* the same of latent attention */
   double decode_fixed_ps;
 
   double elementwise_efficiency; /* share of hbm_bytes_per_s */
@@ -59,8 +69,11 @@ typedef struct {
   double batched_piece_ps; /* of each piece of a copy submitted as one list */
   double batched_share;    /* of the pinned or pageable bandwidth */
 
-  double allreduce_bytes_per_s; /* bus bandwidth; 0: no figure, one device only */
-  double allreduce_latency_ps;
+  double allreduce_bytes_per_s;        /* bus bandwidth; 0: no figure, one device only */
+  double allreduce_4_bytes_per_s;      /* among four and more, where it is another */
+  double allreduce_8_bytes_per_s;      /* among eight and more */
+  double allreduce_latency_ps;         /* whatever the number of devices */
+  double allreduce_step_ps;            /* for each device that a ring has more than one */
   double allreduce_direct_bytes_per_s; /* of each device's from all others; 0: it is not done so */
   double allreduce_direct_latency_ps;
 

@@ -91,12 +91,13 @@ static void
 check_dense(const Device *device, GPtrArray *all)
 {
   static const char advice[] = "is it a rate with sparsity? Dense ones are half of these";
+  const gboolean is_ultra = (int)(device->compute_capability * 10 + 0.5) == 103; /* B300, GB300 */
   const struct {
     const char *key;
     double flops, times; /* those of fp16 in a cycle */
   } rates[] = {{"fp16_flops", device->fp16_flops, 1},
                {"fp8_flops", device->fp8_flops, 2},
-               {"fp4_flops", device->fp4_flops, 4}};
+               {"fp4_flops", device->fp4_flops, is_ultra ? 6 : 4}};
   const double cycle = device->multiprocessors * flops_a_cycle(device->compute_capability);
 
   for (guint i = 0; cycle > 0 && i < G_N_ELEMENTS(rates); i++)

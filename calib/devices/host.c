@@ -18,6 +18,9 @@
       ROW(scheduler, group, "piece_us", piece_ps, TRUE),                                           \
       ROW(scheduler, group, "piece_least_us", piece_least_ps, TRUE),                               \
       ROW(scheduler, group, "piece_most_us", piece_most_ps, TRUE),                                 \
+      ROW(scheduler, group, "launch_us", launch_ps, TRUE),                                         \
+      ROW(scheduler, group, "launch_least_us", launch_least_ps, TRUE),                             \
+      ROW(scheduler, group, "launch_most_us", launch_most_ps, TRUE),                               \
       ROW(scheduler, group, "latent_launch_us", latent_launch_ps, TRUE),                           \
       ROW(scheduler, group, "work_us", work_ps, TRUE),                                             \
       ROW(scheduler, group, "work_sequence_us", work_sequence_ps, TRUE),                           \

@@ -26,9 +26,9 @@ typedef struct {
   /* Of each layer whose attention is launched between two captured graphs, where graphs are
    * captured in pieces (vLLM's cudagraph_mode PIECEWISE). */
   double piece_ps;
-  /* Of each layer of latent attention in a step with a prompt, where nothing of it is captured: the
-   * time in which its kernels are launched, one by one. The step takes no less. */
-  double latent_launch_ps;
+  /* Of each layer that mixes tokens, and of one of latent attention, in a step of which nothing is
+   * captured: the time in which its kernels are launched, one by one. The step takes no less. */
+  double launch_ps, latent_launch_ps;
   /* What it does for a step in all: beside the device where scheduling is asynchronous, so that the
    * longer of the two counts; else before and after it, instead of the above. 0: not told apart. */
   double work_ps, work_sequence_ps;
@@ -41,6 +41,7 @@ typedef struct {
   double sequence_least_ps, sequence_most_ps;
   double eager_least_ps, eager_most_ps;
   double piece_least_ps, piece_most_ps;
+  double launch_least_ps, launch_most_ps;
   double api_token_least_ps, api_token_most_ps;
 } HostCost;
 

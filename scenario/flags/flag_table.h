@@ -41,6 +41,10 @@
   {                                                                                                \
     flag, FLAG_LEFT_OUT, NULL, why, NULL, TRUE                                                     \
   }
+#define GRAPHS_OFF(flag, off, why, harmless)                                                       \
+  {                                                                                                \
+    flag, FLAG_GRAPHS, off, why, harmless, FALSE                                                   \
+  }
 #define SETTINGS_FILE(flag)                                                                        \
   {                                                                                                \
     flag, FLAG_FILE, NULL, NULL, NULL, FALSE                                                       \

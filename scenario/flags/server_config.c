@@ -18,7 +18,7 @@ find(const ServerFlag *flags, char *name)
   const ServerFlag *flag = server_flag_find(flags, name);
 
   if (flag == NULL && strchr(name, '/') != NULL) {
-    *strchr(name, '/') = '\0';
+    g_strdelimit(name, "/", '.');
     flag = server_flag_find(flags, name);
   }
   return flag;
@@ -36,7 +36,7 @@ take_setting(ServerArgs *args, const char *file, const YamlSetting *setting, GHa
   g_autofree char *value = g_strdup(setting->value);
 
   if (was_within && strchr(name, '/') == NULL && flag != NULL &&
-      !g_hash_table_add(groups, g_strdup(name)))
+      !g_hash_table_add(groups, g_strdup(flag->name)))
     return TRUE; /* said of the first key of the group */
   if (value != NULL &&
       (g_ascii_strcasecmp(value, "true") == 0 || g_ascii_strcasecmp(value, "false") == 0)) {

@@ -8,6 +8,7 @@ typedef enum {
   FLAG_TAKEN,     /* an option of ours */
   FLAG_NO_EFFECT, /* changes nothing that is simulated */
   FLAG_LEFT_OUT,  /* would change a server, and is not simulated */
+  FLAG_GRAPHS,    /* left out, but where it says that no CUDA graphs are captured (false, null) */
   FLAG_FILE       /* names a file of settings */
 } FlagUse;
 

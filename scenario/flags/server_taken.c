@@ -228,6 +228,16 @@ take_compilation(ServerArgs *args, const ServerFlag *flag, const char *written, 
   return server_set(args, written, "cudagraph-mode", mode, error);
 }
 
+/* TRUE of cuda_graph_config: null and use_cuda_graph: false. */
+static gboolean
+turns_graphs_off(const ServerFlag *flag, const char *name, const char *value)
+{
+  static const char *const off[] = {"false", "null", "~", NULL};
+
+  return flag->use == FLAG_GRAPHS && strchr(name, '.') == NULL && value != NULL &&
+         g_strv_contains(off, value);
+}
+
 gboolean
 server_take_flag(ServerArgs *args, const ServerFlag *flags, const char *written, const char *name,
                  const char *value, GError **error)
@@ -238,6 +248,8 @@ server_take_flag(ServerArgs *args, const ServerFlag *flags, const char *written,
     g_ptr_array_add(args->unknown, g_strdup(written));
   else if (flag->use == FLAG_TAKEN)
     return take(args, flag, written, value, error);
+  else if (turns_graphs_off(flag, name, value))
+    return server_set(args, written, flag->option, "true", error);
   else if (flag->use == FLAG_FILE && value != NULL)
     g_ptr_array_add(args->files, g_strdup(value));
   else if (flag->use == FLAG_FILE)

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "scenario/assumptions.h"
 #include "scenario/message.h"
 #include "engines.h"
 #include "scenario/executors.h"
@@ -265,6 +266,23 @@ set_bytes(const Scenario *scenario, RunRecord *record)
   record->disk_read_bytes = copied_bytes(scenario->disk_block_bytes, sum->disk_read_blocks);
 }
 
+/* What only the run has told: the record's configuration is its own from here on. */
+static void
+assume_cut(const Scenario *scenario, RunRecord *record)
+{
+  const Summary *sum = &record->summary;
+  json_t *list;
+
+  if (sum->cut_requests == 0)
+    return;
+  json_decref(record->config);
+  record->config = json_deep_copy(scenario->settings);
+  list = json_object_get(record->config, "assumed");
+  if (list == NULL)
+    json_object_set_new(record->config, "assumed", list = json_array());
+  scenario_assume_cut(scenario, sum->cut_requests, sum->cut_tokens, list);
+}
+
 /* Adds the observers: metrics, progress on a terminal, and the caller's. */
 static void
 add_observers(Run *run)
@@ -333,6 +351,7 @@ execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *re
   open_files(&run);
   simulate(&run, record);
   set_bytes(scenario, record);
+  assume_cut(scenario, record);
   if (run.against != NULL)
     record->against = against_figures(run.against);
   close_files(&run, record);

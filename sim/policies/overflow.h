@@ -50,6 +50,10 @@ typedef struct {
   const DecodeContexts *decodes; /* that run as the decision begins; only where needs_decodes */
   PriceMemo *memo;               /* prices beside them; NULL: nothing is remembered */
   gint64 decodes_ps; /* price_decodes_ps(), for many prices in a row; 0: not asked yet */
+  /* No plan is of interest that costs so much or more: the policy may answer with any that does. 0:
+   * all are of interest. */
+  gint64 below_ps;
+  gboolean prices_rise; /* of computing and of copying; FALSE: that is not known */
   const CopyLoad *copies;
   CostModel *cost; /* NULL where the executor has none */
   const PolicyValues *options;
@@ -87,6 +91,10 @@ price_size_is_no_less(PriceSize a, PriceSize b)
   return a.kind == b.kind && a.first >= b.first && a.second >= b.second;
 }
 
+/* The price of a victim where neither its plan, nor that of one with no fewer tokens and blocks,
+ * can cost less than query->below_ps. */
+#define PRICE_RULED_OUT G_MAXINT64
+
 typedef struct OverflowPolicy OverflowPolicy;
 
 struct OverflowPolicy {
@@ -106,6 +114,9 @@ struct OverflowPolicy {
   gboolean only_modelled; /* an executor that computes cannot carry it out */
   /* The plan for query->victim. */
   OverflowPlan (*plan)(const OverflowPolicy *self, const OverflowQuery *query);
+  /* What that plan costs or, where that is query->below_ps or more, something that is no less; or
+   * PRICE_RULED_OUT. NULL: price_plan_ps(). */
+  gint64 (*price_ps)(const OverflowPolicy *self, const OverflowQuery *query);
 };
 
 /* The table, in the order of the lists; the first is the default. */

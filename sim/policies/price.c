@@ -142,19 +142,23 @@ layerwise_copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_b
   return added_ps + piece.base_ps[COST_SWAP_IN];
 }
 
-/* Without a cost model: as if each of a block's tokens took 1 ps each way. */
+/* TRUE if what copies cost hangs on what is computed meanwhile. */
+static gboolean
+copies_meet_front(const OverflowQuery *query)
+{
+  return query->cost != NULL && (query->copies->beside || query->cost->copy_stages > 0);
+}
+
+/* What a copy costs, whatever is computed meanwhile; beside the steps: if nothing is. Without a
+ * cost model: as if each of a block's tokens took 1 ps. */
 static gint64
-copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks, const Front *front)
+copy_alone_ps(const OverflowQuery *query, CopyDirection direction, guint32 blocks)
 {
   if (query->cost == NULL)
-    return ((gint64)out_blocks + in_blocks) * query->block_size;
+    return (gint64)blocks * query->block_size;
   if (query->copies->beside)
-    return copy_beside_ps(query, COPY_OUT, out_blocks, &(Front){0}) +
-           copy_beside_ps(query, COPY_IN, in_blocks, front);
-  if (query->cost->copy_stages > 0)
-    return layerwise_copies_ps(query, out_blocks, in_blocks, front);
-  return cost_model_copy_ps(query->cost, COPY_OUT, out_blocks) +
-         cost_model_copy_ps(query->cost, COPY_IN, in_blocks);
+    return copy_beside_ps(query, direction, blocks, &(Front){0});
+  return query->cost->copy_stages > 0 ? 0 : cost_model_copy_ps(query->cost, direction, blocks);
 }
 
 /* Of so many dropped tokens, those that the prefix cache will not have. It loses a victim's last
@@ -180,18 +184,16 @@ tokens_in(const OverflowQuery *query, guint32 blocks)
   return blocks == query->victim.blocks ? computed : MIN(blocks * query->block_size, computed);
 }
 
-gint64
-price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan)
-{
-  guint32 kept = plan->keep_blocks * query->block_size;
-  guint32 end = tokens_in(query, plan->keep_blocks + plan->drop_blocks);
-  guint32 dropped = end - MIN(kept, end);
+/* What becomes of a victim. */
+typedef struct {
+  guint32 tokens, cached_tokens; /* computed again, after so many */
+  guint32 front_blocks;          /* whose tokens those are */
+  gboolean copies;
+  guint32 out_blocks, in_blocks; /* that are copied */
+} Return;
 
-  return price_found_plan_ps(query, plan, kept + dropped - lost_tokens(query, dropped));
-}
-
-gint64
-price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan, guint32 found_tokens)
+static Return
+return_with(const OverflowQuery *query, const OverflowPlan *plan, guint32 found_tokens)
 {
   guint32 front = plan->keep_blocks + plan->drop_blocks, copied = query->victim.blocks - front;
   guint32 kept = plan->keep_blocks * query->block_size;
@@ -201,12 +203,81 @@ price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan, guint3
   guint32 found_copied = MIN(copied, found - MIN(found, front));
   guint32 ahead = front == 0 ? MIN(copied, query->victim.ahead_blocks) : 0;
 
-  gint64 recompute_ps = price_recompute_ps(query, end - ready, ready);
-  Front computed = {0};
+  return (Return){
+      .tokens = end - ready,
+      .cached_tokens = ready,
+      .front_blocks = plan->drop_blocks,
+      .copies = !plan->free_copies && copied > 0,
+      .out_blocks = copied - ahead,
+      .in_blocks = copied - found_copied,
+  };
+}
 
-  if (plan->free_copies || copied == 0)
-    return recompute_ps;
-  if (query->copies->beside || (query->cost != NULL && query->cost->copy_stages > 0))
-    computed = find_front(query, front - plan->keep_blocks, end - ready, ready, recompute_ps);
-  return recompute_ps + copies_ps(query, copied - ahead, copied - found_copied, &computed);
+/* How it is expected to be: nothing of what is copied lies in the prefix cache, as that loses a
+ * victim's last blocks first. */
+static inline Return
+expected_return(const OverflowQuery *query, const OverflowPlan *plan)
+{
+  guint32 front = plan->keep_blocks + plan->drop_blocks, copied = query->victim.blocks - front;
+  guint32 kept = plan->keep_blocks * query->block_size;
+  guint32 end = tokens_in(query, front);
+  guint32 lost = lost_tokens(query, end - MIN(kept, end));
+
+  return (Return){
+      .tokens = lost,
+      .cached_tokens = end - lost,
+      .front_blocks = plan->drop_blocks,
+      .copies = !plan->free_copies && copied > 0,
+      .out_blocks = front == 0 ? copied - MIN(copied, query->victim.ahead_blocks) : copied,
+      .in_blocks = copied,
+  };
+}
+
+/* As price_plan_below_ps(). */
+static gint64
+return_ps(const OverflowQuery *query, const Return *back, gint64 below_ps, PriceParts *parts)
+{
+  gint64 out_ps, in_ps;
+  Front front;
+
+  out_ps = back->copies ? copy_alone_ps(query, COPY_OUT, back->out_blocks) : 0;
+  in_ps = back->copies ? copy_alone_ps(query, COPY_IN, back->in_blocks) : 0;
+  *parts = (PriceParts){.copies_ps = out_ps + in_ps};
+  if (parts->copies_ps >= below_ps)
+    return parts->copies_ps;
+  parts->computing_ps = price_recompute_ps(query, back->tokens, back->cached_tokens);
+  if (price_parts_sum(parts) >= below_ps || !back->copies || !copies_meet_front(query))
+    return price_parts_sum(parts);
+  front =
+      find_front(query, back->front_blocks, back->tokens, back->cached_tokens, parts->computing_ps);
+  if (!query->copies->beside)
+    return parts->computing_ps +
+           layerwise_copies_ps(query, back->out_blocks, back->in_blocks, &front);
+  return parts->computing_ps + out_ps + copy_beside_ps(query, COPY_IN, back->in_blocks, &front);
+}
+
+gint64
+price_plan_below_ps(const OverflowQuery *query, const OverflowPlan *plan, gint64 below_ps,
+                    PriceParts *parts)
+{
+  const Return back = expected_return(query, plan);
+
+  return return_ps(query, &back, below_ps, parts);
+}
+
+gint64
+price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan)
+{
+  PriceParts parts;
+
+  return price_plan_below_ps(query, plan, G_MAXINT64, &parts);
+}
+
+gint64
+price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan, guint32 found_tokens)
+{
+  const Return back = return_with(query, plan, found_tokens);
+  PriceParts parts;
+
+  return return_ps(query, &back, G_MAXINT64, &parts);
 }

@@ -21,6 +21,24 @@ gint64 price_decodes_ps(const OverflowQuery *query);
  * if there is one, is trusted to keep the share that it has kept so far; at first, all. */
 gint64 price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan);
 
+/* The parts of a price, without what copies and the tokens that are computed wait for each other:
+ * of more blocks, or more tokens, they are no less, beside the steps, too. */
+typedef struct {
+  gint64 copies_ps;    /* 0 layer by layer */
+  gint64 computing_ps; /* 0 where it was not asked for */
+} PriceParts;
+
+static inline gint64
+price_parts_sum(const PriceParts *parts)
+{
+  return parts->copies_ps + parts->computing_ps;
+}
+
+/* As price_plan_ps() or, where that is below_ps or more, something that is no less than below_ps.
+ */
+gint64 price_plan_below_ps(const OverflowQuery *query, const OverflowPlan *plan, gint64 below_ps,
+                           PriceParts *parts);
+
 /* The same in hindsight: when the victim came back, its first `found_tokens` were in the prefix
  * cache. They are neither computed again nor copied in. What was copied out ahead of need is not
  * copied again. */

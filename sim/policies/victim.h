@@ -20,10 +20,15 @@ typedef struct {
   const OverflowQuery
       *eviction; /* asked with this and a victim; NULL for a policy that moves_alike */
   const PolicyValues *options;
+  gint64 first_rank; /* of those asked before; to one that ranks lower the policy may give any lower
+                        rank, or VICTIM_RULED_OUT */
 } VictimQuery;
 
 /* The rank of a sequence that must not go. */
 #define VICTIM_NEVER G_MININT64
+/* The rank of one that ranks lower than first_rank, and so does who has no fewer tokens and blocks.
+ */
+#define VICTIM_RULED_OUT (-PRICE_RULED_OUT)
 
 typedef struct VictimPolicy VictimPolicy;
 

@@ -41,6 +41,7 @@ scheduler_overflow_query(Scheduler *self, const Sequence *beneficiary, guint32 s
       .step_tokens = self->config.max_num_batched_tokens,
       .decodes = &self->decodes,
       .memo = self->price_memo,
+      .prices_rise = self->cost_rises,
       .copies = &self->copy_load,
       .cost = self->config.cost,
       .options = &self->config.overflow_options,

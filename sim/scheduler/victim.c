@@ -4,8 +4,9 @@
  * beside them is looked at. Where prices rise with the tokens that a victim has, the members are in
  * the order of these, and a part of the heap whose first member costs more than the cheapest so far
  * is passed over; who has no less of what prices rise with than one that is too dear is not asked,
- * which is all where they rise with more than tokens. Else the policy is asked of each running
- * sequence. Either way it is asked at an eviction: the decode clock keeps running.
+ * which is all where they rise with more than tokens, or where what rises is what a price is at
+ * least. Else the policy is asked of each running sequence. Either way it is asked at an eviction:
+ * the decode clock keeps running.
  */
 #include "sim/policies/price.h"
 #include "sim/scheduler.h"
@@ -19,7 +20,8 @@ typedef struct {
   Sequence *sequence; /* NULL: nobody so far */
   gint64 rank;
   PriceSize size;
-  guint n_dear; /* sizes of those that rank lower than the first: so does whoever has no less */
+  gboolean bounded; /* what rises is not the price: those count that the policy rules out */
+  guint n_dear;     /* sizes of those that rank lower than the first: so does whoever has no less */
   PriceSize dear[DEAR_KEPT];
 } First;
 
@@ -39,7 +41,8 @@ compare(First *first, Sequence *s, gint64 rank, PriceSize size)
 {
   if (rank == VICTIM_NEVER)
     return;
-  if (first->sequence != NULL && rank != first->rank)
+  if (first->sequence != NULL && rank != first->rank &&
+      (rank == VICTIM_RULED_OUT || !first->bounded))
     note_dear(first, rank > first->rank ? first->size : size);
   if (first->sequence == NULL || rank > first->rank ||
       (rank == first->rank && s->request > first->sequence->request)) {
@@ -60,19 +63,22 @@ size_of(const VictimQuery *query, const VictimCandidate *candidate)
 
 /* The rank of the sequence now; and it is compared. */
 static gint64
-ask(const Scheduler *self, const VictimQuery *query, Sequence *s, First *first)
+ask(const Scheduler *self, VictimQuery *query, Sequence *s, First *first)
 {
   const VictimCandidate candidate = scheduler_victim_candidate(self, s);
   const VictimPolicy *policy = self->config.victim;
-  gint64 rank = policy->rank(policy, query, &candidate);
+  PriceSize size = size_of(query, &candidate);
+  gint64 rank;
 
-  compare(first, s, rank, size_of(query, &candidate));
+  query->first_rank = first->sequence != NULL ? first->rank : VICTIM_NEVER;
+  rank = policy->rank(policy, query, &candidate);
+  compare(first, s, rank, size);
   return rank;
 }
 
 /* The first of `s` and those behind it in the queue, and of *first. */
 static void
-look_through(const Scheduler *self, const VictimQuery *query, Sequence *s, First *first)
+look_through(const Scheduler *self, VictimQuery *query, Sequence *s, First *first)
 {
   for (; s != NULL; s = s->next)
     if (!s->ending)
@@ -94,26 +100,36 @@ static gboolean
 may_go_first(const First *first, const Sequence *s, PriceSize size)
 {
   return !is_too_dear(first, size) &&
-         (first->sequence == NULL || s->request > first->sequence->request ||
+         (first->sequence == NULL || first->bounded || s->request > first->sequence->request ||
           !price_size_is_no_less(size, first->size));
 }
 
 /* Where prices rise: the first of those that run, the last of them first, and of *first; members of
  * the clock only where they are to be looked at one by one. */
 static void
-look_back(const Scheduler *self, const VictimQuery *query, gboolean members, First *first)
+look_back(const Scheduler *self, VictimQuery *query, gboolean members, First *first)
 {
   for (Sequence *s = self->running.tail; s != NULL && (members || !s->in_clock); s = s->previous) {
     const VictimCandidate candidate = scheduler_victim_candidate(self, s);
-    if (!s->ending && may_go_first(first, s, size_of(query, &candidate)))
+    if (!s->ending && s != first->sequence && may_go_first(first, s, size_of(query, &candidate)))
       ask(self, query, s, first);
   }
+}
+
+/* Where what rises is what prices are at least: as many are ruled out if the member with the fewest
+ * tokens is asked before the others. */
+static void
+look_at_all(Scheduler *self, VictimQuery *query, First *first)
+{
+  if (first->bounded && self->victims.count > 0)
+    ask(self, query, victim_order_first(&self->victims).member, first);
+  look_back(self, query, TRUE, first);
 }
 
 /* The first of the members in the heap from that place down, and of *first; at most *left of them
  * are looked at. */
 static void
-look_down(const Scheduler *self, const VictimQuery *query, guint32 place, guint *left, First *first)
+look_down(const Scheduler *self, VictimQuery *query, guint32 place, guint *left, First *first)
 {
   VictimCandidate candidate;
   Sequence *member;
@@ -151,7 +167,7 @@ newest_before(const VictimOrder *order, const RankedMember *limit)
  * than the first of the order leaves only those before itself: so the newest of them is asked, and
  * the newest of those that are left. */
 static void
-find_newest_equal(const Scheduler *self, const VictimQuery *query, First *first)
+find_newest_equal(const Scheduler *self, VictimQuery *query, First *first)
 {
   gint64 least = ask(self, query, self->victims.members[0].member, first);
   const RankedMember *m = NULL;
@@ -165,7 +181,7 @@ find_newest_equal(const Scheduler *self, const VictimQuery *query, First *first)
 
 /* The first of the members where the order bounds the ranks. */
 static void
-look_at_members(Scheduler *self, const VictimQuery *query, First *first)
+look_at_members(Scheduler *self, VictimQuery *query, First *first)
 {
   guint left = LOOKED_AT_ONE_BY_ONE;
 
@@ -181,8 +197,7 @@ look_at_members(Scheduler *self, const VictimQuery *query, First *first)
 static Sequence *
 first_in_order(Scheduler *self)
 {
-  const VictimQuery query = {.overflow = self->config.overflow,
-                             .options = &self->config.victim_options};
+  VictimQuery query = {.overflow = self->config.overflow, .options = &self->config.victim_options};
   First first = {0};
 
   first.sequence = scheduler_first_member(self, &first.rank);
@@ -190,17 +205,27 @@ first_in_order(Scheduler *self)
   return first.sequence;
 }
 
-/* What a return costs rises with the victim's size. Of one with copies ahead less is copied. */
+/* Copies beside the steps: what a price is at least rises, though not the price. */
 static gboolean
-find_prices_rise(const Scheduler *self)
+only_bounds_rise(const Scheduler *self)
+{
+  return self->swap_copies != NULL && !self->config.overflow->price_rises_beside;
+}
+
+/* What a return costs rises with the victim's size, or what it costs at least. Of one with copies
+ * ahead less is copied. */
+static gboolean
+find_prices_rise(Scheduler *self)
 {
   const SchedulerConfig *config = &self->config;
+  const OverflowPolicy *overflow = config->overflow;
   guint64 tokens = MAX(config->max_num_batched_tokens, (guint64)self->running.length + 1);
 
-  return (config->overflow->price_rises || config->overflow->price_size != NULL) &&
-         (self->swap_copies == NULL || config->overflow->price_rises_beside) &&
-         config->swap_ahead_blocks == 0 &&
-         (config->cost == NULL || cost_model_rises(config->cost, tokens));
+  if ((!overflow->price_rises && overflow->price_size == NULL) ||
+      (only_bounds_rise(self) && overflow->price_ps == NULL) || config->swap_ahead_blocks > 0)
+    return FALSE;
+  self->cost_rises = config->cost == NULL || cost_model_rises(config->cost, tokens);
+  return self->cost_rises;
 }
 
 static gboolean
@@ -243,8 +268,12 @@ scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 sho
     look_through(self, &query, self->running.head, &first);
     return first.sequence;
   }
-  look_back(self, &query, !order_bounds(self), &first);
-  if (order_bounds(self))
+  first.bounded = only_bounds_rise(self);
+  if (first.bounded || !order_bounds(self)) {
+    look_at_all(self, &query, &first);
+  } else {
+    look_back(self, &query, FALSE, &first);
     look_at_members(self, &query, &first);
+  }
   return first.sequence;
 }

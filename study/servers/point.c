@@ -170,42 +170,75 @@ typedef struct {
   gboolean has_fp8_kv;
 } NameEnds;
 
+/* Models that have another's layers. */
+static const char *const same_models[][2] = {
+    {"deepseek-v3", "deepseek-r1"},
+    {"deepseek-v3.1", "deepseek-r1"},
+    {"deepseek-v3.2-exp", "deepseek-v3.2"},
+    {"deepseek-r1-distill-llama-70b", "llama-3.1-70b"},
+    {"deepseek-r1-distill-llama-8b", "llama-3.1-8b"},
+    {"llama-3.3-70b", "llama-3.1-70b"},
+    {"kimi-k2-thinking", "kimi-k2.5"},
+    {"kimi-k2.6", "kimi-k2.5"},
+    {"minimax-m2.1", "minimax-m2"},
+    {"minimax-m2.5", "minimax-m2"},
+    {"minimax-m2.7", "minimax-m2"},
+    {"glm-4.5", "glm-4.6"},
+    {"glm-4.7", "glm-4.6"},
+    {"glm-5.1", "glm-5"},
+    {"qwen3-coder-30b-a3b", "qwen3-30b-a3b"},
+};
+
+static const char *
+same_model(const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(same_models); i++)
+    if (g_str_equal(name, same_models[i][0]))
+      return same_models[i][1];
+  return NULL;
+}
+
+/* Cuts one ending off the name that says how its weights are kept or trained, not what layers it
+ * has. FALSE: there is none. */
+static gboolean
+cut_ending(char *name, NameEnds *ends)
+{
+  static const struct {
+    const char *text, *precision;
+  } endings[] = {{"-instruct", NULL}, {"-it", NULL},           {"-hf", NULL},
+                 {"-thinking", NULL}, {"-0528", NULL},         {"-0324", NULL},
+                 {"-0905", NULL},     {"-2507", NULL},         {"-terminus", NULL},
+                 {"-v2", NULL},       {"-bf16", NULL},         {"-kv", NULL},
+                 {"-fp8", "fp8"},     {"-fp8-dynamic", "fp8"}, {"-nvfp4", "nvfp4"},
+                 {"-fp4", "nvfp4"},   {"-int4", "int4"},       {"-w4a16", "int4"}};
+
+  for (guint i = 0; i < G_N_ELEMENTS(endings); i++)
+    if (g_str_has_suffix(name, endings[i].text)) {
+      name[strlen(name) - strlen(endings[i].text)] = '\0';
+      if (endings[i].precision != NULL)
+        ends->precision = endings[i].precision;
+      ends->has_fp8_kv |= g_str_equal(endings[i].text, "-kv");
+      return TRUE;
+    }
+  return FALSE;
+}
+
 /* "meta-llama/Llama-3.1-70B-Instruct-FP8" is called llama-3.1-70b here. Caller frees. */
 static char *
 short_name(const char *published, NameEnds *ends)
 {
-  static const struct {
-    const char *text, *precision;
-  } suffixes[] = {{"-instruct", NULL}, {"-it", NULL},    {"-hf", NULL},           {"-0528", NULL},
-                  {"-0324", NULL},     {"-fp8", "fp8"},  {"-fp8-dynamic", "fp8"}, {"-kv", NULL},
-                  {"-nvfp4", "nvfp4"}, {"-fp4", "nvfp4"}};
-  static const char *const same[][2] = {{"deepseek-v3", "deepseek-r1"},
-                                        {"deepseek-v3.1", "deepseek-r1"},
-                                        {"llama-3.3-70b", "llama-3.1-70b"}};
-  const char *slash = strrchr(published, '/');
+  const char *slash = strrchr(published, '/'), *same;
   char *name = g_ascii_strdown(slash != NULL ? slash + 1 : published, -1);
-  gboolean again = TRUE;
 
   *ends = (NameEnds){.precision = ""};
   if (g_str_has_prefix(name, "meta-llama-"))
     memmove(name, name + strlen("meta-"), strlen(name) - strlen("meta-") + 1);
-  while (again) {
-    again = FALSE;
-    for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++)
-      if (g_str_has_suffix(name, suffixes[i].text)) {
-        name[strlen(name) - strlen(suffixes[i].text)] = '\0';
-        if (suffixes[i].precision != NULL)
-          ends->precision = suffixes[i].precision;
-        ends->has_fp8_kv |= g_str_equal(suffixes[i].text, "-kv");
-        again = TRUE;
-      }
-  }
-  for (guint i = 0; i < G_N_ELEMENTS(same); i++)
-    if (g_str_equal(name, same[i][0])) {
-      g_free(name);
-      return g_strdup(same[i][1]);
-    }
-  return name;
+  while ((same = same_model(name)) == NULL && cut_ending(name, ends))
+    ;
+  if (same == NULL)
+    return name;
+  g_free(name);
+  return g_strdup(same);
 }
 
 /* The name of a model that ships, or the path of its file in the folder; NULL: neither. */
@@ -231,25 +264,60 @@ find_config(const char *published, const char *name, const char *folder)
   return g_file_test(published, G_FILE_TEST_EXISTS) ? g_strdup(published) : NULL;
 }
 
+/* One word for the spellings of a precision; itself where it is none of these. */
+static const char *
+plain_precision(const char *precision)
+{
+  static const char *const spellings[][2] = {
+      {"bfloat16", "bf16"},          {"fp16", "bf16"},      {"float16", "bf16"},
+      {"fp8_block", "fp8"},          {"fp8_static", "fp8"}, {"fp4", "nvfp4"},
+      {"int4_wo", "int4"},           {"w4a16", "int4"},     {"w4a16_mxfp4", "mxfp4"},
+      {"w4a8_mxfp4_mxfp8", "mxfp4"},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(spellings); i++)
+    if (g_str_equal(precision, spellings[i][0]))
+      return spellings[i][1];
+  return precision;
+}
+
 /* Weights that the file does not quantize itself are quantized as the point says. */
 static void
 set_quantization(ServerPoint *point, const Model *model, const char *precision, const char *detail)
 {
+  const char *plain = plain_precision(precision);
+  gboolean in_blocks = g_str_equal(detail, "fp8_block") || g_str_equal(precision, "fp8_block");
+
   if (model->weight_bits < 16) {
-    if (model->weight_bits == 8 && strstr(precision, "fp4") != NULL)
+    if (model->weight_bits == 8 && (strstr(plain, "fp4") != NULL || g_str_equal(plain, "int4")))
       server_point_refuse(point, "the weights of %s are %s, and the point's %s", model->name,
                           model->dtype, precision);
     return;
   }
-  if (*precision == '\0' || g_str_equal(precision, "bf16") || g_str_equal(precision, "fp16"))
+  if (*plain == '\0' || g_str_equal(plain, "bf16"))
     return;
-  if (g_str_equal(precision, "fp8"))
-    server_point_set(point, "quantization", "%s",
-                     g_str_equal(detail, "fp8_block") ? "fp8_block" : "fp8");
-  else if (g_str_equal(precision, "fp4") || g_str_equal(precision, "nvfp4"))
-    server_point_set(point, "quantization", "nvfp4");
+  if (g_str_equal(plain, "fp8"))
+    server_point_set(point, "quantization", "%s", in_blocks ? "fp8_block" : "fp8");
+  else if (g_str_equal(plain, "nvfp4") || g_str_equal(plain, "int4"))
+    server_point_set(point, "quantization", "%s", plain);
   else
     server_point_refuse(point, "weights of %s are not simulated", precision);
+}
+
+/* Of a model whose file has quantized weights, the file of its checkpoint in NVFP4, where the point
+ * says so and there is one; else the same file. */
+static char *
+checkpoint_of(char *config, const char *name, const char *folder, const char *precision)
+{
+  g_autofree char *other_name = g_strconcat(name, "-nvfp4", NULL);
+  char *other = g_str_equal(plain_precision(precision), "nvfp4")
+                    ? find_config(other_name, other_name, folder)
+                    : NULL;
+
+  if (other == NULL)
+    return config;
+  g_free(config);
+  return other;
 }
 
 void
@@ -258,7 +326,8 @@ server_point_set_model(ServerPoint *point, const char *published, const char *fo
 {
   NameEnds ends;
   g_autofree char *name = short_name(published, &ends);
-  g_autofree char *config = find_config(published, name, folder);
+  g_autofree char *config = checkpoint_of(find_config(published, name, folder), name, folder,
+                                          *precision != '\0' ? precision : ends.precision);
   g_autoptr(GError) error = NULL;
   g_autoptr(Model) model = NULL;
 
@@ -293,7 +362,11 @@ server_point_set_model(ServerPoint *point, const char *published, const char *fo
 void
 server_point_set_engine(ServerPoint *point, const char *engine, const char *version)
 {
-  gsize digits = strspn(version, "0123456789.");
+  gsize digits;
+
+  if (g_ascii_tolower(*version) == 'v')
+    version++;
+  digits = strspn(version, "0123456789.");
 
   while (digits > 0 && version[digits - 1] == '.')
     digits--;

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "calib/import/csv_table.h"
+#include "calib/import/import.h"
 #include "scenario/shipped.h"
 
 #define REQUESTS_A_SLOT 10
@@ -75,12 +76,13 @@ whole_or(CsvTable *table, int column, guint absent)
   return (guint)MIN(csv_table_whole(table, column, 0), G_MAXINT32);
 }
 
-/* "h100_sxm" is h100-sxm here, "h200_sxm" h200. Caller frees. */
+/* "h100_sxm" is h100-sxm here, "h200_sxm" h200, "rtx_pro_6000_server" rtx-pro-6000. Caller frees.
+ */
 static char *
 card_name(const char *system)
 {
   char *name = g_strdelimit(g_ascii_strdown(system, -1), "_", '-');
-  const char *const tries[] = {"", "-sxm", "-80gb"};
+  const char *const tries[] = {"", "-sxm", "-80gb"}, *guessed = import_guess_device(system);
 
   if (g_str_has_suffix(name, "-sxm") || g_str_has_suffix(name, "-pcie")) {
     g_autofree char *file = shipped_file("devices", name, ".ini");
@@ -94,6 +96,10 @@ card_name(const char *system)
       g_free(name);
       return g_steal_pointer(&full);
     }
+  }
+  if (guessed != NULL) {
+    g_free(name);
+    return g_strdup(guessed);
   }
   return name;
 }

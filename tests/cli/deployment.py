@@ -14,7 +14,7 @@ PASTED = """VLLM_USE_V1=1 vllm serve meta-llama/Llama-3.1-8B \\
     --host 0.0.0.0 --port 8000 --served-model-name a b --dtype auto --seed 3 \\
     --enforce-eager --compilation-config.mode 3 -O3 --speculative-config '{"method": "ngram"}' --no-such-flag 1 2"""
 TYPED = ["--model", "llama-3.1-8b", "--max-model-len", "16000", "--max-num-seqs", "64", "--tensor-parallel-size", "2",
-         "--no-enable-prefix-caching", "--num-gpu-blocks", "4000"]
+         "--no-enable-prefix-caching", "--num-gpu-blocks", "4000", "--enforce-eager"]
 
 
 def settings(*words):
@@ -32,10 +32,10 @@ def test_pasted():
         del summary["wall_s"]
     check_equal(ours, theirs)
     check_equal(typed.err, "")
-    for flag in ("--host", "--port", "--served-model-name", "--dtype", "--seed", "--enforce-eager", "--compilation-config.mode",
+    for flag in ("--host", "--port", "--served-model-name", "--dtype", "--seed", "--compilation-config.mode",
                  "-O3", "--speculative-config", "--no-such-flag", "VLLM_USE_V1", "--gpu-memory-utilization"):
         check(flag in pasted.err, flag + " is not named: " + pasted.err)
-    for flag in ("--max-model-len", "max_num_seqs", "-tp", "--num-gpu-blocks-override"):
+    for flag in ("--max-model-len", "max_num_seqs", "-tp", "--num-gpu-blocks-override", "--enforce-eager"):
         check(flag not in pasted.err, flag + " is named: " + pasted.err)
 
 
@@ -385,6 +385,23 @@ def test_graph_modes():
         check(told in succeed(*words).err, text)
     check_equal(settings(*CARD, "--vllm-args", "vllm serve llama-2-7b -cc.cudagraph_mode=PIECEWISE", "--cudagraph-mode", "full-and-piecewise")["cudagraph_mode"],
                 ("full-and-piecewise", "--cudagraph-mode"))
+
+
+def test_without_graphs():
+    """Whether a server captures graphs is taken of each engine's command line and files."""
+    write("eager.yaml", "enforce-eager: true\n")
+    write("null.yaml", "cuda_graph_config: null\n")
+    write("off.yaml", "use_cuda_graph: False\n")
+    write("on.yaml", "use_cuda_graph: true\ncuda_graph_config:\n  enable_padding: false\n  max_batch_size: null\n")
+    for key, words, value in (("enforce_eager", ["--vllm-args", "vllm serve llama-2-7b --enforce-eager"], "true"),
+                              ("enforce_eager", ["--vllm-args", "vllm serve llama-2-7b --config eager.yaml"], "true"),
+                              ("disable_cuda_graph", ["--sglang-args", "--model-path llama-2-7b --disable-cuda-graph"], "true"),
+                              ("enforce_eager", ["--trtllm-args", "trtllm-serve llama-2-7b --config null.yaml"], "true"),
+                              ("enforce_eager", ["--trtllm-args", "trtllm-serve llama-2-7b --config off.yaml"], "true"),
+                              ("enforce_eager", ["--trtllm-args", "trtllm-serve llama-2-7b --config on.yaml"], "false")):
+        check_equal(settings(*CARD, *words)[key], (value, words[0] if value == "true" else "default"), words)
+        result = succeed(*CARD, *words)
+        check("graph" not in result.err.replace("cuda_graph_config.", "") or value == "false", result.err)
 
 
 def test_distilled():

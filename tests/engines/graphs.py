@@ -118,6 +118,89 @@ def test_launched_prompts_refused():
     check_refused([*sglang, "--device", "m.csv"], ["as it was measured"])
 
 
+LAUNCH_S = 285e-6
+
+
+def test_eager():
+    """Without graphs a step takes a layer's launches for each layer at least, decodes too; the pool has no graphs; other hosts scale it."""
+    load = ["--model", "llama-3.1-8b", "--device", "h100-sxm", "--what-if", "front-end=0", "--num-prompts", "1", "--random-output-len", "20",
+            "--random-input-len"]
+    for engine, off, key in (("vllm", "--enforce-eager", "enforce_eager"), ("vllm-0.19", "--enforce-eager", "enforce_eager"),
+                             ("vllm-0.10", "--enforce-eager", "enforce_eager"), ("sglang", "--disable-cuda-graph", "disable_cuda_graph"),
+                             ("trtllm", "--enforce-eager", "enforce_eager")):
+        for tokens, is_bound in ((100, True), (8000, False)):
+            graph, eager = (run_json(*load, tokens, "--scheduler", engine, *more) for more in ([], [off]))
+            check_close(eager["tpot_s"]["mean"], LAYERS * LAUNCH_S, engine, relative=1e-6)
+            check(graph["tpot_s"]["mean"] < 0.9 * LAYERS * LAUNCH_S, graph["tpot_s"])
+            check_close(eager["ttft_s"]["mean"], LAYERS * LAUNCH_S if is_bound else graph["ttft_s"]["mean"], engine, relative=1e-6)
+            check_equal((graph["config"][key], eager["config"][key], eager["config"]["cudagraph_mode"]), (False, True, "none"))
+            check(any("285 us a layer" in text and "257 to 800" in text for text in eager["config"]["assumed"]), eager["config"]["assumed"])
+            check(not any("graphs in pieces" in text for text in eager["config"]["assumed"]), eager["config"]["assumed"])
+            more = eager["config"]["num_gpu_blocks"] - graph["config"]["num_gpu_blocks"]
+            check(more > 0 if engine in ("vllm", "vllm-0.19", "sglang") else more == 0, "%s: %d" % (engine, more))
+    dear = run_json(*load[:4], *load[6:], 100, "--enforce-eager", "--what-if", "host=2x,front-end=0")
+    check_close(dear["tpot_s"]["mean"], 2 * LAYERS * LAUNCH_S, relative=1e-6)
+    old = run_json(*load, 100, "--enforce-eager", "--scheduler", "vllm-0.6")
+    check_close(old["tpot_s"]["mean"], LAYERS * 257e-6, relative=1e-6)
+
+
+def test_eager_pool():
+    """It is what model show says of such a server."""
+    for card, version in (("l40s", "0.28"), ("h100-sxm", "0.19")):
+        words = ["--device", card, "--scheduler", "vllm-" + version, "--enforce-eager"]
+        shown = succeed("model", "show", "qwen3-8b", *words, "--format", "json").json["server"]
+        run = run_json("--model", "qwen3-8b", *words, "--num-prompts", "1")
+        check_equal(run["config"]["num_gpu_blocks"], shown["num_gpu_blocks"])
+    # SGLang keeps 2 MiB for each sequence of the largest batch of decodes, 8 for each size of prompts: 48 and 50 of them on 24 GB.
+    words = ["--model", "llama-3.2-3b", "--device", "rtx-4090", "--scheduler", "sglang", "--num-prompts", "1"]
+    graph, eager = (run_json(*words, *more)["config"]["mem_fraction_static"] for more in ([], ["--disable-cuda-graph"]))
+    check_close((eager - graph) * 23.52 * 1024, 48 * 2 + 50 * 8, relative=0.05)
+
+
+def test_eager_of_kinds():
+    """Layers of latent attention have their own figure; strides agree with single steps; a mode of graphs gives way."""
+    latent = ["--model", "deepseek-r1", "--device", "h200", "--tensor-parallel-size", "8", "--what-if", "front-end=0", "--num-prompts", "1",
+              "--enforce-eager", "--random-input-len", "10", "--random-output-len", "20"]
+    check_close(run_json(*latent)["tpot_s"]["mean"], 61 * 1354e-6, relative=1e-6)
+    many = ["--model", "llama-3.2-1b", "--device", "rtx-4090", "--num-prompts", "60", "--max-concurrency", "24", "--random-input-len", "900",
+            "--enforce-eager"]
+    for engine in ("vllm", "vllm-0.9", "vllm-0.6"):
+        check_equal(without(run_json(*many, "--scheduler", engine), "config"),
+                    without(run_json(*many, "--scheduler", engine, "--no-stride"), "config"))
+    result = succeed("run", *many, "--scheduler", "vllm-0.10", *PIECES)
+    check("--cudagraph-mode changes nothing" in result.err, result.err)
+    check("--cudagraph-mode" not in succeed("run", *many).err)
+    check("no graph is captured" in succeed("compare", *many, "--overflow", "recompute").text)
+    few = ["--model", "llama-3.2-1b", "--device", "rtx-4090", "--num-prompts", "40", "--slo", "tpot:p50<4500us"]
+    graph, eager = (succeed("capacity", *few, *more, "--format", "json").json for more in ([], ["--enforce-eager"]))
+    check(graph["best"] is not None and eager["best"] is None, eager["best"])
+    write("s.ini", "[run]\nmodel=llama-3.2-1b\ndevice=rtx-4090\nnum-prompts=20\n[grid]\nenforce-eager=false,true\n")
+    succeed("sweep", "s.ini", "-o", "s.db")
+
+
+def test_eager_profile():
+    """With a profile's own host time its steps that are no captured graph are taken; without such it is refused."""
+    load = [*CARD[:2], "--num-prompts", "1", "--random-input-len", "100", "--random-output-len", "20", "--what-if", "front-end=0"]
+    write("m.csv", MEASURED)
+    check_refused(["run", *load, "--device", "m.csv", "--enforce-eager"], ["--enforce-eager", "captured graphs alone"])
+    write("e.csv", MEASURED + "host,vllm-v1/eager,,sequences=1;tokens=1,5400000\n")
+    graph, eager = (run_json(*load, "--device", "e.csv", *more) for more in ([], ["--enforce-eager"]))
+    check_close(eager["tpot_s"]["mean"] - graph["tpot_s"]["mean"], 5e-3, relative=0.02)
+    check(any("profile's host time of steps that are none" in text for text in eager["config"]["assumed"]), eager["config"]["assumed"])
+
+
+def test_eager_refused():
+    """Other engines' names, executors that are no servers, a host without a figure."""
+    load = ["run", *CARD[:4], "--num-prompts", "3"]
+    check_refused([*load, "--scheduler", "sglang", "--enforce-eager"], ["--enforce-eager", "--disable-cuda-graph"])
+    check_refused([*load, "--disable-cuda-graph"], ["--disable-cuda-graph", "--enforce-eager"])
+    check_refused(["run", "--executor", "unit", "--trace", "demo", "--num-gpu-blocks", "400", "--enforce-eager"], ["--enforce-eager", "unit"])
+    text = read(source("calib", "hosts", "unknown.ini")).decode()
+    write("own.ini", "".join(line + "\n" for line in text.splitlines() if not line.startswith("launch_")))
+    check_refused([*load, "--host", "own.ini", "--enforce-eager"], ["own", "launch_us", "vllm-v1"])
+    succeed(*load, "--host", "own.ini")
+
+
 def test_refused():
     """Engines without pieces, a host that has no price for them, and other words."""
     load = ["run", *CARD[:4], "--num-prompts", "3"]

@@ -3,7 +3,7 @@
 import json
 import re
 
-from spillway_test import HARDWARE, HEADER, all_tests, check, check_equal, execute, main, run_json, succeed, write
+from spillway_test import HARDWARE, HEADER, all_tests, check, check_equal, execute, main, read, run_json, succeed, write
 
 
 def test_too_long():
@@ -33,6 +33,26 @@ def test_length_limit():
     check(re.search(r"max_model_len is 100: --max-model-len\.", succeed("run", *words, "--max-model-len", "100").text))
     check_equal(run_json(*words)["config"]["defaults"]["max_model_len"].split(" (")[0], "the context of scaled")
     check_equal(run_json(*words, "--max-model-len", "3000")["ignored"], 0)
+
+
+def test_cut_outputs():
+    """Outputs that end at a limit are told, with how much they lack, in text, JSON, comparisons and results; where none does nothing is said"""
+    write("cut.csv", HEADER + "0,100,10\n0,100,50\n0,80,90\n0,130,5\n")
+    def said(*words):
+        return [one for one in run_json(*HARDWARE, "--trace", "cut.csv", *words)["config"].get("assumed", []) if "at a limit" in one]
+    for scheduler, limit, count, less in (("vllm", 120, 2, 80), ("vllm-0.6", 120, 2, 78), ("trtllm", 120, 2, 80), ("vllm", 150, 1, 20)):
+        text = "%d output%s at a limit, in sum %d tokens short of the trace: max_model_len is %d (--max-model-len)" % (
+            count, " ends" if count == 1 else "s end", less, limit)
+        check_equal(said("--scheduler", scheduler, "--max-model-len", str(limit)), [text])
+    check_equal(said("--max-model-len", "200"), [])
+    pool = ["--num-gpu-blocks", "11"]
+    check("(what the pool holds; more blocks" in said(*pool)[0], said(*pool))
+    check("the pool sets another" in said("--scheduler", "sglang", "--max-total-tokens", "140")[0], said("--scheduler", "sglang", "--max-total-tokens", "140"))
+    for verb in (["run", "-o", "cut.db"], ["compare", "--overflow", "recompute,swap"]):
+        text = succeed(*verb, *HARDWARE, "--trace", "cut.csv", *pool).text
+        check(re.search(r"Assumed: 1 output ends at a limit, in sum \d+ tokens short", text), text)
+    succeed("report", "cut.db", "-o", "cut.html")
+    check(b"tokens short of the trace" in read("cut.html"), "not on the page")
 
 
 def test_pool_beside_weights():

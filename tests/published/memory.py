@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """model show --device: the sum of a server's memory against what real ones logged, and their logs read back."""
 import csv
+import glob
 import json
 import os
+import random
 
 from spillway_test import (SHARED, Skip, all_tests, check, check_close, check_equal, execute, main, read, source,
                            succeed, write)
@@ -80,6 +82,44 @@ def test_logged_pools():
                           ("non_torch", "real_nontorch_gib")):
             off = abs(found[part + "_bytes"] / GIB - float(row[key]))
             check(off < 0.045, "%s of %s: off by %.3f GiB" % (part, row, off))
+
+
+def random_server(chance):
+    tensor, length = chance.choice([1, 2, 4, 8]), chance.choice([None, None, 2048, 32768])
+    words = ["--scheduler", chance.choice(["vllm", "vllm-0.19", "vllm-0.8", "vllm-v1", "vllm-0.6"]), "--tensor-parallel-size", str(tensor)]
+    words += ["--max-model-len", str(length)] if length else []
+    words += ["--block-size", chance.choice(["1", "8", "64", "256"])] if chance.random() < 0.2 else []
+    words += ["--max-num-seqs", chance.choice(["1", "8", "2048"])] if chance.random() < 0.2 else []
+    return words + (["--max-num-batched-tokens", chance.choice(["2048", "65536"])] if chance.random() < 0.2 else [])
+
+
+def test_as_run():
+    """Families of models, cards and versions: the pool, its blocks and the limits are those of a run, and what cannot be split is refused by both"""
+    chance, sized = random.Random(4), 0
+    models = sorted(glob.glob(source("tests", "models", "families", "*.json")))
+    devices = succeed("list", "devices", "--names").text.split()
+    for _ in range(60):
+        model, device, words = chance.choice(models), chance.choice(devices), random_server(chance)
+        run = execute("run", "--model", model, "--device", device, *words, "--trace", "demo", "--limit", "1", "--format", "json")
+        shown = execute("model", "show", model, "--device", device, *words, "--format", "json")
+        if run.status == 2:
+            check("does not fit" not in run.err or shown.json["server"]["num_gpu_blocks"] == 0, (model, device, words, run.err))
+            check("divide" not in run.err or shown.status == 2, (model, device, words, run.err))
+            continue
+        sized += 1
+        config, found = run.json["config"], shown.json["server"]
+        for key in ("num_gpu_blocks", "max_num_seqs", "max_num_batched_tokens", "gpu_memory_utilization"):
+            check_equal(config[key], found[key], (key, model, device, words))
+    check(sized > 20, sized)
+
+
+def test_windows_on_all_cards():
+    """Without --device each card has the tokens that its own sum has: where layers see windows those are not blocks times their tokens"""
+    for family in ("gemma-3-27b", "gpt-oss-20b", "nemotron-nano-9b-v2"):
+        model = source("tests", "models", "families", family + ".json")
+        listed = succeed("model", "show", model, "--format", "json").json["kv_tokens_by_device"]
+        for device in ("h200", "b200", "l4"):
+            check_equal(listed[device], server(model, device)["kv_tokens"], (family, device))
 
 
 def test_sum():

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from spillway_test import (SHARED, Skip, all_tests, check, check_equal, check_refused, main, read, run_json, source,
+from spillway_test import (SHARED, Skip, all_tests, check, check_close, check_equal, check_refused, main, read, run_json, source,
                            succeed, write)
 
 FIGURES = ("parameters", "weight_bytes", "kv_bytes_per_token")
@@ -123,6 +123,19 @@ def test_nvfp4_is_told():
     check_equal(found, [False, True, False])
     narrow, eight, wide = (run_json(*words, "b200", *more)["ttft_s"]["mean"] for more in (nvfp4, ["--quantization", "fp8"], []))
     check(narrow < eight < wide, (narrow, eight, wide))
+
+
+def test_int4_saves_bytes():
+    """--quantization int4: weights of 4 bits and a scale for 128 of them, which are read so and multiplied at 16; a file that says how its
+    weights are quantized is not quantized anew."""
+    words = ["--model", "llama-3.1-8b", "--num-prompts", "1", "--random-input-len", "4000", "--random-output-len", "8", "--device", "h100-sxm"]
+    narrow, wide = (run_json(*words, *more) for more in (["--quantization", "int4"], []))
+    check(narrow["tpot_s"]["mean"] < 0.5 * wide["tpot_s"]["mean"], (narrow["tpot_s"], wide["tpot_s"]))
+    check_close(narrow["time_s"]["linear"] / wide["time_s"]["linear"], 1, "linear", 0.35)
+    more = narrow["config"]["num_gpu_blocks"] - wide["config"]["num_gpu_blocks"]
+    products = 6979321856  # of the layers
+    check_close(more * 16 * 131072, products * (2 - (4 + 16 / 128) / 8), "the memory that becomes blocks", 0.02 * products)
+    check_refused(["run", "--model", "deepseek-r1", "--device", "h200", "--quantization", "int4"], ["--quantization: found 'int4'", "fp8"])
 
 
 def test_compressed():

@@ -312,6 +312,34 @@ def test_names_that_say_how_weights_are_kept():
     check(succeed("servers", "x.csv", "--commands").text.count("--quantization fp8") == 1)
 
 
+def test_other_spellings():
+    """A table's cards, models, versions and precisions under other names; NVFP4 of a model that is published in FP8 is a checkpoint
+    of its own, and one that does not ship is refused."""
+    row = "{},{},{},{},{},{},agg,512,128,,4,8,1,1,100,8\n"
+    cases = (
+        ("RedHatAI/Qwen3-32B", "rtx_pro_6000_server", "vllm", "v0.12.0", "bfloat16", ("--model qwen3-32b ", "--device rtx-pro-6000 ", "--scheduler vllm-0.12.0 ")),
+        ("Qwen/Qwen3-32B", "rtxpro6000_blackwell_server", "sglang", "v0.5.9", "fp8_block", ("--device rtx-pro-6000 ", "--quantization fp8_block ")),
+        ("Qwen/Qwen3-235B-A22B-Instruct-2507", "gb200", "trtllm", "1.3.0rc14", "nvfp4", ("--model qwen3-235b-a22b ", "--device gb200 ", "--quantization nvfp4 ")),
+        ("Qwen/Qwen3-32B", "b300_sxm", "vllm", "", "int4_wo", ("--device b300 ", "--quantization int4 ")),
+        ("Qwen/Qwen3-32B", "gb300", "vllm", "", "w4a16", ("--device gb300 ", "--quantization int4 ")),
+        ("nvidia/DeepSeek-R1-0528-FP4-V2", "b200_sxm", "sglang", "0.5.12", "fp4", ("--model deepseek-r1-nvfp4 ",)),
+        ("deepseek-ai/DeepSeek-V3.1-Terminus", "b200_sxm", "sglang", "0.5.12", "nvfp4", ("--model deepseek-r1-nvfp4 ",)),
+        ("deepseek-ai/DeepSeek-V3.1-Terminus", "b200_sxm", "sglang", "0.5.12", "fp8", ("--model deepseek-r1 ",)),
+        ("moonshotai/Kimi-K2-Thinking", "h200_sxm", "vllm", "0.16.0", "int4", ("--model kimi-k2.5 ",)),
+        ("moonshotai/Kimi-K2.6", "b200_sxm", "vllm", "0.16.0", "fp4", ("--model kimi-k2.5-nvfp4 ",)),
+        ("moonshotai/Kimi-K2-Instruct-0905", "h200_sxm", "vllm", "0.16.0", "fp8", ("--model kimi-k2 ",)),
+        ("MiniMaxAI/MiniMax-M2.5", "h200_sxm", "vllm", "0.16.0", "fp8", ("--model minimax-m2 ",)),
+        ("zai-org/GLM-4.7-FP8", "h200_sxm", "vllm", "0.16.0", "fp8", ("--model glm-4.6 ", "--quantization fp8 ")),
+        ("openai/gpt-oss-20b", "b200_sxm", "vllm", "0.16.0", "w4a8_mxfp4_mxfp8", ("--model gpt-oss-20b ",)))
+    write("p.csv", HEADER + "".join(row.format(i, *case[:5]) for i, case in enumerate(cases)))
+    for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
+        for words in case[5]:
+            check(words in command + " ", "%s: %s" % (case, command))
+        check(case[0].startswith(("Qwen", "zai")) or "--quantization" not in command, command)
+    write("p.csv", HEADER + row.format("x", "MiniMaxAI/MiniMax-M2.5", "b200_sxm", "vllm", "", "nvfp4"))
+    check("the weights of minimax-m2 are fp8_block, and the point's nvfp4" in points("p.csv")[0]["x"]["refused"])
+
+
 def test_how_it_was_sent():
     """Lengths are drawn only where the data set was drawn; a rate that the file does not tell, or an engine that is not
     simulated, is refused."""

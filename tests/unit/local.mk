@@ -10,10 +10,12 @@ module_tests = \
   %D%/calib/keys-layers \
   %D%/calib/moe-fit \
   %D%/calib/profile \
+  %D%/calib/launch-spared \
   %D%/calib/profile-cost \
   %D%/calib/roofline \
   %D%/calib/roofline-tables \
   %D%/calib/server-memory \
+  %D%/calib/formats \
   %D%/calib/shared-experts \
   %D%/live/live \
   %D%/live/weights \
@@ -31,6 +33,7 @@ module_tests = \
   %D%/sim/layerwise \
   %D%/sim/metrics \
   %D%/sim/monotonic \
+  %D%/sim/prices \
   %D%/sim/reuse-tree \
   %D%/sim/tier \
   %D%/sim/victim-order \
@@ -58,9 +61,11 @@ shipped_fixture = %D%/calib/shipped_fixture.c %D%/calib/shipped_fixture.h
 %C%_calib_roofline_SOURCES = %D%/calib/roofline.c $(shipped_fixture)
 %C%_calib_roofline_tables_SOURCES = %D%/calib/roofline-tables.c $(shipped_fixture)
 %C%_calib_shared_experts_SOURCES = %D%/calib/shared-experts.c $(shipped_fixture)
+%C%_calib_formats_SOURCES = %D%/calib/formats.c $(shipped_fixture)
 %C%_calib_server_memory_SOURCES = %D%/calib/server-memory.c $(shipped_fixture)
 %C%_scenario_defaults_SOURCES = %D%/scenario/defaults.c $(shipped_fixture)
 %C%_calib_profile_SOURCES = %D%/calib/profile.c %D%/calib/profile_fixture.c %D%/calib/profile_fixture.h
+%C%_calib_launch_spared_SOURCES = %D%/calib/launch-spared.c %D%/calib/known_profile.c %D%/calib/known_profile.h
 %C%_calib_profile_cost_SOURCES = %D%/calib/profile-cost.c %D%/calib/known_profile.c %D%/calib/known_profile.h
 trace_fixture = %D%/traces/trace_fixture.c %D%/traces/trace_fixture.h
 %C%_traces_traces_SOURCES = %D%/traces/traces.c $(trace_fixture)

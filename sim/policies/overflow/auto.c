@@ -8,9 +8,13 @@ static OverflowPlan
 plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
 {
   const OverflowPlan recompute = overflow_plan_recompute(query), swap = overflow_plan_swap();
+  PriceParts parts;
+  gint64 swap_ps;
 
-  if (query->victim.blocks > query->host_free_blocks ||
-      price_plan_ps(query, &recompute) < price_plan_ps(query, &swap))
+  if (query->victim.blocks > query->host_free_blocks)
+    return recompute;
+  swap_ps = price_plan_ps(query, &swap);
+  if (price_plan_below_ps(query, &recompute, swap_ps, &parts) < swap_ps)
     return recompute;
   return swap;
 }

@@ -6,41 +6,76 @@
 
 enum { CUTS };
 
-static gint64
-price_at_ps(const OverflowQuery *query, guint32 drop_blocks)
+/* The best of the cuts that were tried. */
+typedef struct {
+  guint32 drop_blocks;
+  gint64 ps;
+  gint64 least_ps; /* of the parts of a price of those tried so far */
+} Cut;
+
+static PriceParts
+try_cut(const OverflowQuery *query, guint32 drop_blocks, Cut *best)
 {
   const OverflowPlan plan = {.drop_blocks = drop_blocks};
+  /* Of two that cost the same the one that drops less is better. */
+  gint64 below_ps = drop_blocks < best->drop_blocks ? best->ps + 1 : best->ps, ps, parts_ps;
+  PriceParts parts = {0};
 
-  return price_plan_ps(query, &plan);
+  if (query->victim.blocks - drop_blocks > query->host_free_blocks)
+    return parts;
+  ps = price_plan_below_ps(query, &plan, below_ps, &parts);
+  parts_ps = price_parts_sum(&parts);
+  best->least_ps = MIN(best->least_ps, parts_ps);
+  if (ps < below_ps) {
+    best->drop_blocks = drop_blocks;
+    best->ps = ps;
+  }
+  return parts;
 }
 
 /* Tries `tries` cuts evenly over the victim's blocks, both ends among them: the price is nearly,
- * but for steps in what products cost, that of a valley. Of two that cost the same it drops less.
+ * but for steps in what products cost, that of a valley. First the ends; then from the better one
+ * on until, where prices rise, what is copied or what is computed rules out all that come behind.
  */
-static OverflowPlan
-plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *asked)
+static Cut
+find_cut(const OverflowQuery *asked)
 {
-  OverflowQuery priced = *asked;
-  const OverflowQuery *query = &priced;
-  guint32 blocks = query->victim.blocks, tries = (guint32)query->options->of[CUTS];
-  guint32 best = blocks;
-  gint64 least_ps;
+  OverflowQuery query = *asked;
+  guint64 blocks = query.victim.blocks, tries = (guint64)query.options->of[CUTS];
+  Cut best = {(guint32)blocks, query.below_ps > 0 ? query.below_ps : G_MAXINT64 - 1, G_MAXINT64};
 
-  if (priced.decodes_ps == 0)
-    priced.decodes_ps = price_decodes_ps(asked); /* once for all cuts */
-  least_ps = price_at_ps(query, blocks);
-  for (guint32 i = 0; i < tries; i++) {
-    guint32 drop = (guint32)((guint64)blocks * i / tries);
-    gint64 price_ps;
-    if (blocks - drop > query->host_free_blocks)
-      continue;
-    price_ps = price_at_ps(query, drop);
-    if (price_ps < least_ps || (price_ps == least_ps && drop < best)) {
-      least_ps = price_ps;
-      best = drop;
-    }
+  if (query.decodes_ps == 0)
+    query.decodes_ps = price_decodes_ps(asked); /* once for all cuts */
+  try_cut(&query, (guint32)blocks, &best);
+  try_cut(&query, 0, &best);
+  if (best.drop_blocks == 0) {
+    for (guint64 i = 1; i < tries; i++)
+      if (try_cut(&query, (guint32)(blocks * i / tries), &best).computing_ps >= best.ps &&
+          query.prices_rise)
+        break;
+  } else {
+    for (guint64 i = tries - 1; i > 0; i--)
+      if (try_cut(&query, (guint32)(blocks * i / tries), &best).copies_ps > best.ps &&
+          query.prices_rise)
+        break;
   }
-  return (OverflowPlan){.drop_blocks = best};
+  return best;
+}
+
+static OverflowPlan
+plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
+{
+  return (OverflowPlan){.drop_blocks = find_cut(query).drop_blocks};
+}
+
+static gint64
+price_ps(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
+{
+  const Cut best = find_cut(query);
+
+  if (query->below_ps > 0 && best.ps >= query->below_ps && best.least_ps >= query->below_ps)
+    return PRICE_RULED_OUT;
+  return best.ps;
 }
 
 const OverflowPolicy overflow_split = {
@@ -59,4 +94,5 @@ const OverflowPolicy overflow_split = {
     .of_no_engine = TRUE,
     .price_rises = TRUE,
     .plan = plan,
+    .price_ps = price_ps,
 };

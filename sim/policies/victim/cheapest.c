@@ -8,6 +8,7 @@ static gint64
 rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query,
      const VictimCandidate *candidate)
 {
+  const OverflowPolicy *overflow = query->overflow;
   OverflowQuery eviction = *query->eviction;
   OverflowPlan plan;
 
@@ -17,7 +18,11 @@ rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query,
       .blocks = candidate->blocks,
       .ahead_blocks = candidate->sequence->ahead_blocks,
   };
-  plan = query->overflow->plan(query->overflow, &eviction);
+  if (query->first_rank != VICTIM_NEVER)
+    eviction.below_ps = 1 - query->first_rank;
+  if (overflow->price_ps != NULL)
+    return -overflow->price_ps(overflow, &eviction);
+  plan = overflow->plan(overflow, &eviction);
   return -price_plan_ps(&eviction, &plan);
 }
 

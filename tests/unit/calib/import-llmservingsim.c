@@ -21,6 +21,8 @@ test_llmservingsim_published(Fixture *fixture, gconstpointer unused)
   expect_count(profile, OP_SAMPLING, 40);
   expect_count(profile, OP_ATTENTION, 19364);
   expect_count(profile, OP_ATTENTION_SKEW, 3 * 13009);
+  expect_count(profile, OP_LAUNCH, 1);
+  expect_ns(profile, OP_LAUNCH, "", "", SHAPE(1), 1750);
   expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(1, 128256, 4096), 714006);
   expect_ns(profile, OP_SAMPLING, "", "bfloat16", SHAPE(256, 128256), 164150);
   expect_ns(profile, OP_ELEMENTWISE, "activation", "bfloat16", SHAPE(1, 14336), 2677.33);
@@ -139,7 +141,9 @@ test_experts(Fixture *fixture, gconstpointer unused)
   for (guint i = 0; i < profile->samples->len; i++) {
     const ProfileSample *sample = &g_array_index(profile->samples, ProfileSample, i);
     g_assert_cmpstr(g_array_index(profile->origins, ProfileOrigin, sample->origin).engine, ==,
-                    sample->operation == OP_MOE ? "vLLM 0.28.0" : "vLLM 0.19.0");
+                    sample->operation == OP_MOE      ? "vLLM 0.28.0"
+                    : sample->operation == OP_LAUNCH ? ""
+                                                     : "vLLM 0.19.0");
   }
 }
 

@@ -3,8 +3,8 @@
 #include "models/model_config.h"
 
 const char *const shipped_device_names[SHIPPED_DEVICES] = {
-    "a100-40gb", "a100-80gb", "h100-sxm",     "h100-pcie", "h200",   "b200",
-    "l40s",      "rtx-4090",  "rtx-pro-6000", "gh200",     "mi300x",
+    "a100-40gb", "a100-80gb",    "h100-sxm", "h100-pcie", "h200", "b200",  "l40s",
+    "rtx-4090",  "rtx-pro-6000", "gh200",    "mi300x",    "b300", "gb200", "gb300",
 };
 
 char *

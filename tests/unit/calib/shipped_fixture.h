@@ -4,7 +4,7 @@
 #include "calib/devices/device.h"
 #include "sim/model.h"
 
-enum { SHIPPED_DEVICES = 11 };
+enum { SHIPPED_DEVICES = 14 };
 extern const char *const shipped_device_names[SHIPPED_DEVICES];
 
 /* The path of FOLDER/NAMESUFFIX in the source tree. The caller frees it. */

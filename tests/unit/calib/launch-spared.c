@@ -1,0 +1,107 @@
+/* What captured graphs spare of tables whose kernels were launched one by one. */
+#include "known_profile.h"
+
+#include "calib/cost/profile_cost.h"
+#include "sim/units.h"
+
+enum { LAYERS = 32, PRODUCTS = 4, SMALL = 4, MIXER = 2 }; /* of Llama-3.1-8B; kernels a layer */
+enum { LAUNCH_NS = 100 };
+
+static const CostChunk short_chunk = {.tokens = 8, .cached_tokens = 700};
+static const CostChunk long_chunk = {.tokens = 2048};
+
+static RooflineConfig
+config_of(const KnownProfile *f)
+{
+  return (RooflineConfig){.device = f->device,
+                          .model = f->model,
+                          .block_size = 16,
+                          .tensor_parallel_size = 1,
+                          .captured = CAPTURED_STEPS,
+                          .what_if = WHAT_IF_NONE};
+}
+
+static CostPiece
+of_step(CostModel *cost, const CostChunk *chunk)
+{
+  static const guint32 contexts[] = {700, 700, 700, 700};
+  CostShape shape = known_decode_shape(contexts, G_N_ELEMENTS(contexts));
+  CostPiece piece;
+
+  shape.prefills = chunk;
+  shape.n_prefills = chunk != NULL;
+  cost_model_step(cost, &shape, 1, &piece);
+  return piece;
+}
+
+/* Against the same tables without: what each component takes less, in kernels a layer. */
+static void
+expect_spared(const KnownProfile *f, const KnownProfile *without, const RooflineConfig *config,
+              const CostChunk *chunk, int linear, int small, int attention)
+{
+  static const CostComponent all[] = {COST_HEAD, COST_HOST, COST_LINEAR, COST_ELEMENTWISE,
+                                      COST_ATTENTION};
+  const int spared[] = {0, 0, linear, small, attention};
+  g_autoptr(CostModel) cost = profile_cost_new(f->profile, config, NULL);
+  g_autoptr(CostModel) bare = profile_cost_new(without->profile, config, NULL);
+  const CostPiece less = of_step(cost, chunk), whole = of_step(bare, chunk);
+
+  for (guint i = 0; i < G_N_ELEMENTS(all); i++) {
+    g_assert_cmpint(whole.base_ps[all[i]] - less.base_ps[all[i]], ==,
+                    LAYERS * spared[i] * LAUNCH_NS * PS_PER_NS);
+    g_assert_cmpint(less.measured_ps[all[i]], <=, less.base_ps[all[i]]);
+  }
+}
+
+/* Decodes are captured whole; with a prefill a graph ends before attention, but for engines that
+ * capture decodes alone; beyond the captured sizes each kernel is launched. */
+static void
+test_steps(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
+{
+  RooflineConfig config = config_of(f);
+  KnownProfile plain;
+
+  known_profile_set_up(&plain, NULL);
+  known_profile_add(f, OP_LAUNCH, "", (const gint64[]){10}, 10 * LAUNCH_NS);
+  profile_seal(f->profile);
+  expect_spared(f, &plain, &config, NULL, PRODUCTS, SMALL, MIXER);
+  expect_spared(f, &plain, &config, &short_chunk, PRODUCTS, SMALL, 0);
+  expect_spared(f, &plain, &config, &long_chunk, 0, 0, 0);
+  config.captured = CAPTURED_DECODES;
+  expect_spared(f, &plain, &config, &short_chunk, 0, 0, 0);
+  expect_spared(f, &plain, &config, NULL, PRODUCTS, SMALL, MIXER);
+  known_profile_tear_down(&plain, NULL);
+}
+
+/* No component takes less than nothing; a launch is scaled as others are. */
+static void
+test_least(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
+{
+  RooflineConfig config = config_of(f);
+  g_autoptr(CostModel) cost = NULL, none = NULL;
+  CostPiece piece;
+
+  known_profile_add(f, OP_LAUNCH, "", (const gint64[]){1}, 1e9);
+  profile_seal(f->profile);
+  cost = profile_cost_new(f->profile, &config, NULL);
+  piece = of_step(cost, NULL);
+  g_assert_cmpint(piece.base_ps[COST_LINEAR], ==, 0);
+  g_assert_cmpint(piece.measured_ps[COST_LINEAR], ==, 0);
+  g_assert_cmpint(piece.base_ps[COST_ELEMENTWISE], ==, 0);
+  g_assert_cmpint(piece.base_ps[COST_HEAD], >, 0);
+  config.what_if.launch_time = 0;
+  none = profile_cost_new(f->profile, &config, NULL);
+  g_assert_cmpint(of_step(none, NULL).base_ps[COST_LINEAR], >, 0);
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+#define ADD(path, function)                                                                        \
+  g_test_add("/launch-spared/" path, KnownProfile, NULL, known_profile_set_up, function,           \
+             known_profile_tear_down)
+  ADD("steps", test_steps);
+  ADD("least", test_least);
+  return g_test_run();
+}
