@@ -335,6 +335,7 @@ resolve(Resolver *r, GError **error)
 
   for (guint i = 0; i < r->settings->notes->len; i++)
     resolver_note(r, "%s", (const char *)g_ptr_array_index(r->settings->notes, i));
+  scenario->doubts = g_ptr_array_new_with_free_func(g_free);
   scenario->defaults = json_object();
   scenario->max_concurrency = (guint32)r->settings->max_concurrency;
   if (!slo_parse(r->settings->slo, &scenario->slo, error) || !resolve_names(r, error) ||
@@ -381,6 +382,37 @@ scenario_runs_among_others(const Scenario *scenario, GError **error)
                          scenario->executor->name);
 }
 
+static gboolean
+is_in(const GPtrArray *scenarios, const char *doubt)
+{
+  for (guint i = 0; i < scenarios->len; i++) {
+    const Scenario *one = g_ptr_array_index(scenarios, i);
+    if (g_ptr_array_find_with_equal_func(one->doubts, doubt, g_str_equal, NULL))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+void
+scenario_tell_doubts(const Scenario *scenario, const GPtrArray *told, const char *verb)
+{
+  for (guint i = 0; i < scenario->doubts->len; i++)
+    if (!is_in(told, g_ptr_array_index(scenario->doubts, i)))
+      cli_note(verb, "%s", (const char *)g_ptr_array_index(scenario->doubts, i));
+}
+
+static void
+leave_notes(const Scenario *scenario, Shelf *shelf)
+{
+  const json_t *sentence;
+  gsize i;
+
+  for (guint d = 0; d < scenario->doubts->len; d++)
+    shelf_note(shelf, "", g_ptr_array_index(scenario->doubts, d));
+  json_array_foreach(json_object_get(scenario->settings, "assumed"), i, sentence)
+      shelf_note(shelf, "assumed: ", json_string_value(sentence));
+}
+
 Scenario *
 scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, GError **error)
 {
@@ -391,9 +423,10 @@ scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, 
                 .scenario = g_new0(Scenario, 1)};
   g_autoptr(Scenario) scenario = resolve(&r, error);
 
-  if (scenario == NULL || scenario_runs_among_others(scenario, error))
-    return g_steal_pointer(&scenario);
-  return NULL;
+  if (scenario == NULL || !scenario_runs_among_others(scenario, error))
+    return NULL;
+  leave_notes(scenario, shelf);
+  return g_steal_pointer(&scenario);
 }
 
 Client *
@@ -410,6 +443,7 @@ scenario_free(Scenario *scenario)
 {
   if (scenario == NULL)
     return;
+  g_clear_pointer(&scenario->doubts, g_ptr_array_unref);
   cost_model_free(scenario->cost);
   model_free(scenario->model);
   device_free(scenario->device);
