@@ -72,6 +72,9 @@ typedef enum {
   OPERATIONS
 } OperationKind;
 
+/* Databases of spillway 0.2.0 have no view of this one and those behind it. */
+#define OPERATION_FIRST_LATER OP_LAUNCH
+
 typedef struct {
   const char *name;
   const char *help;

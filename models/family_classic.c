@@ -154,7 +154,7 @@ read_cohere(FamilyReader *f)
     return FALSE;
   f->is_windowed = family_is_in_pattern;
   f->attention.output_bias = f->attention.qkv_bias;
-  f->attention.qk_norm = norms ? QK_NORM_WIDTH : QK_NORM_NONE;
+  f->attention.qk_norm = norms ? QK_NORM_HEADS : QK_NORM_NONE;
   f->dense.parallel = TRUE;
   return family_add_dense_layers(f, f->model->hidden);
 }

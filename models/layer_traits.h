@@ -13,7 +13,8 @@
 typedef enum {
   QK_NORM_NONE,
   QK_NORM_HEAD,  /* head_dim weights each for q and k, shared by the heads */
-  QK_NORM_WIDTH, /* a weight for each element of q and k */
+  QK_NORM_HEADS, /* a weight for each element of q and k, each head by itself */
+  QK_NORM_WIDTH, /* the same, over all heads together */
 } QkNorm;
 
 typedef struct {
@@ -102,11 +103,17 @@ typedef struct {
   Model *model;
   const Quantization *quantization;
   guint32 index; /* of the layer that is being made */
+  gboolean is_draft;
   Layer layer;
 } LayerMaker;
 
 /* Begins layer `index`, whose norms have so many elements. */
 void layer_begin(LayerMaker *maker, guint32 index, guint64 norm_elements);
+/* Begins the first draft layer (MTP): a product of the last hidden state and the next token's
+ * embedding, each with a norm, goes before a decoder's layer, and a norm behind it.
+ * layer_end_draft() makes `count` of them the model's. */
+void layer_begin_draft(LayerMaker *maker, guint64 norm_elements);
+void layer_end_draft(LayerMaker *maker, guint32 count);
 void layer_attention(LayerMaker *maker, const AttentionTraits *traits);
 void layer_latent(LayerMaker *maker, const LatentTraits *traits);
 void layer_compressed(LayerMaker *maker, const CompressedTraits *traits);

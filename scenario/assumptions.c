@@ -292,6 +292,10 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
 void
 scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *list)
 {
+  if (s->tensor_parallel_size > NODE_DEVICES)
+    add(list, g_strdup_printf("%u devices share each layer and are taken to be linked as those of "
+                              "one node are, which has %u: links between nodes are not modelled",
+                              s->tensor_parallel_size, NODE_DEVICES));
   if (s->expert_groups > 1)
     add(list, g_strdup("each token draws its experts alike and by itself, and the busiest rank is "
                        "waited for"));

@@ -5,6 +5,8 @@
 
 #include "scenario.h"
 
+enum { NODE_DEVICES = 8 }; /* linked with each other in one node */
+
 /* Those about the model on `tp` ranks: a new array of strings without the last full stop, empty for
  * most models. */
 json_t *scenario_assumptions(const Scenario *scenario, guint32 tp);

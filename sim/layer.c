@@ -8,9 +8,9 @@ mixer_equal(const Mixer *a, const Mixer *b)
   return a->kind == b->kind && a->heads == b->heads && a->kv_heads == b->kv_heads &&
          a->head_dim == b->head_dim && a->value_dim == b->value_dim && a->window == b->window &&
          a->borrows_kv == b->borrows_kv && a->normed == b->normed &&
-         a->latent_dim == b->latent_dim && a->rope_dim == b->rope_dim &&
-         a->index_heads == b->index_heads && a->index_dim == b->index_dim &&
-         a->ratio == b->ratio && a->picked == b->picked &&
+         a->normed_wide == b->normed_wide && a->latent_dim == b->latent_dim &&
+         a->rope_dim == b->rope_dim && a->index_heads == b->index_heads &&
+         a->index_dim == b->index_dim && a->ratio == b->ratio && a->picked == b->picked &&
          a->recurrent == b->recurrent && a->groups == b->groups && a->conv_width == b->conv_width &&
          a->state_elements == b->state_elements && a->window_elements == b->window_elements &&
          a->state_bits == b->state_bits && a->window_bits == b->window_bits;
@@ -99,10 +99,11 @@ layer_kv_bytes(const Layer *layer, guint32 kv_bits, guint32 tp)
                          : (mixer->latent_dim + mixer->rope_dim) * kv_bits / 8) +
            mixer_index_bytes(mixer);
   case MIXER_COMPRESSED:
-    return mixer->ratio == 0 ? 0
-                             : (mixer_entry_bytes(mixer, kv_bits) +
-                                (mixer->picked > 0 ? mixer_index_bytes(mixer) : 0) + mixer->ratio -
-                                1) / mixer->ratio;
+    return mixer->ratio == 0
+               ? 0
+               : (mixer_entry_bytes(mixer, kv_bits) +
+                  (mixer->picked > 0 ? mixer_index_bytes(mixer) : 0) + mixer->ratio - 1) /
+                     mixer->ratio;
   case MIXER_NONE:
   case MIXER_RECURRENT:
     break;

@@ -49,11 +49,12 @@ typedef enum {
 typedef struct {
   MixerKind kind;
   guint32 heads, kv_heads;
-  guint32 head_dim;    /* of a query and a key */
-  guint32 value_dim;   /* of a value */
-  guint32 window;      /* sliding, chunked, sparse, compressed: tokens */
-  gboolean borrows_kv; /* reads the KV of an earlier layer, has none of its own */
-  gboolean normed;     /* norms over q and k */
+  guint32 head_dim;     /* of a query and a key */
+  guint32 value_dim;    /* of a value */
+  guint32 window;       /* sliding, chunked, sparse, compressed: tokens */
+  gboolean borrows_kv;  /* reads the KV of an earlier layer, has none of its own */
+  gboolean normed;      /* norms over q and k */
+  gboolean normed_wide; /* over all heads together, not each by itself */
   /* latent, sparse */
   guint32 latent_dim; /* of the vector that K and V are made of */
   guint32 rope_dim;   /* of the rotated key beside it */

@@ -75,6 +75,8 @@ struct Scheduler {
   CopyLoad copy_load;      /* when a policy was asked last */
   guint64 dropped_tokens;  /* of victims, with prefix caching, */
   guint64 found_tokens;    /* and those that were still cached when the victims came back */
+  Sequence *first_starved; /* the first that starved and stands before a member of the decode clock;
+                              NULL: none does (scheduler_join_entries()) */
   SwapCopies *swap_copies; /* beside the steps; NULL: copies are part of the steps */
   gint64 last_layers_ps;   /* layer by layer: the latest end of a copy in that was taken as over
                               before that (scheduler_layers_ahead_ps()) */
@@ -360,7 +362,11 @@ void scheduler_run_members(Scheduler *self, Step *step);
 void scheduler_dissolve_clock(Scheduler *self, Step *step);
 /* The member and those behind it leave the clock, and are not run. */
 void scheduler_leave_clock_from(Scheduler *self, Sequence *member);
-/* At the end of a decision: entries that decode directly behind the members join the clock. */
+/* Nobody stands before members any more who starved: the members behind leave the clock. */
+void scheduler_end_starving(Scheduler *self);
+/* At the end of a decision: entries that decode directly behind the members join the clock. Who
+ * starved (starved_in) stands in nobody's way: an engine that notes that asks at the next decision
+ * whether all those do who stand before members, or calls scheduler_end_starving(). */
 void scheduler_join_entries(Scheduler *self, Step *step);
 /* The same, where there are such entries. */
 static inline void

@@ -60,6 +60,8 @@ struct Sequence {
   gboolean was_scheduled;
   guint64 began_in; /* Pool.decisions when it was last admitted or came back: what it found in the
                        prefix cache may be computed in that very step */
+  guint64 starved_in; /* Pool.decisions when it last ran, but for the blocks that it waits for while
+                         they are copied out; 0: never */
   gint64 preempted_at_ps; /* -1 while not preempted */
 
   /* With asynchronous scheduling and in a pipeline. */

@@ -56,6 +56,7 @@ libspillway_study_a_SOURCES = \
   %D%/regret/script.c %D%/regret/script.h \
   %D%/regret/search.c %D%/regret/search.h \
   %D%/regret/text.c \
+  %D%/servers/dump.c %D%/servers/dump.h \
   %D%/servers/groups.c \
   %D%/servers/point.c %D%/servers/point.h \
   %D%/servers/predict.c \

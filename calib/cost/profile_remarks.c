@@ -178,6 +178,18 @@ asked_for(const Model *model, guint32 tp)
   return asked;
 }
 
+/* Tables that launched each kernel by itself, imported before that was told apart (spillway 0.2.0).
+ */
+static gboolean
+lacks_launches(const Profile *profile)
+{
+  for (guint i = 0; i < profile->origins->len; i++)
+    if (g_strcmp0(g_array_index(profile->origins, ProfileOrigin, i).source,
+                  "llmservingsim dense.csv") == 0)
+      return TRUE;
+  return FALSE;
+}
+
 static void
 add_launches(GPtrArray *remarks, const Profile *profile)
 {
@@ -190,6 +202,10 @@ add_launches(GPtrArray *remarks, const Profile *profile)
                                     "us less than in the tables, where it is launched by itself "
                                     "(%s).",
                                     ps / (double)PS_PER_US, source));
+  else if (lacks_launches(profile))
+    g_ptr_array_add(remarks, g_strdup("Imported by an older program: each kernel of these tables "
+                                      "was launched by itself, and what captured graphs spare of "
+                                      "that is not known; import the tables again."));
 }
 
 static void

@@ -138,8 +138,8 @@ gint64 roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 
                            const Layer *layer, const ExpertSplit *split);
 
 /* The experts of a layer together: routed ones that take `routed_ps` alone, shared ones that take
- * `shared_ps`. Beside each other they take the longer of the two, since the shared ones' weights
- * are few beside the routed ones'. */
+ * `shared_ps`. Beside each other they take the longer of the two, and no less than all their bytes
+ * and FLOPs take of one device. */
 double roofline_experts_together_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
                                     const Layer *layer, const ExpertSplit *split, double routed_ps,
                                     double shared_ps);

@@ -145,13 +145,22 @@ sum_attention(Roofline *self, const Model *model, guint32 tp, AttentionWork *sum
   }
 }
 
+/* The share of the memory's bandwidth at which KV is read. */
+static double
+reading_share(const Device *device, const Mixer *mixer, guint32 kv_bits)
+{
+  if (mixer->latent_dim > 0)
+    return device->decode_latent_efficiency;
+  return kv_bits == 8 ? device->decode_fp8_efficiency : device->decode_efficiency;
+}
+
 static void
-set_class(const Roofline *self, const AttentionWork *work, double peak, AttentionClass *class)
+set_class(const Roofline *self, const AttentionWork *work, double peak, guint32 kv_bits,
+          AttentionClass *class)
 {
   const WhatIf *what_if = &self->what_if;
   double decode_ps = work->decode_flops / peak * (double)PS_PER_S * what_if->flops_time;
-  double share = class->mixer.latent_dim > 0 ? self->device.decode_latent_efficiency
-                                             : self->device.decode_efficiency;
+  double share = reading_share(&self->device, &class->mixer, kv_bits);
 
   class->prefill_pair_ps = work->prefill_flops / peak * (double)PS_PER_S * what_if->flops_time;
   class->prefill_token_ps = roofline_memory_ps(&self->device, what_if, work->bytes, share);
@@ -177,7 +186,7 @@ roofline_take_attention(Roofline *self, const Model *model, guint32 tp)
   }
   sum_attention(self, model, tp, sums);
   for (guint i = 0; i < self->n_classes; i++)
-    set_class(self, &sums[i], peak, &self->classes[i]);
+    set_class(self, &sums[i], peak, model->kv_bits, &self->classes[i]);
   self->recurrent_token = rate_of(token_ps);
   self->recurrent_decode = rate_of(self->recurrent_sequence_ps + token_ps);
   self->prefill_ramp_tokens = device->prefill_ramp_tokens;

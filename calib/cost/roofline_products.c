@@ -61,6 +61,17 @@ experts_multiplier_of(const Device *device, const WeightFormat *format)
   return multiplier;
 }
 
+/* That are read and written, for m rows and so many reads of the weights. */
+static double
+product_bytes(double m, const Product *product, double reads)
+{
+  const WeightFormat *format = &product->format;
+  double n = (double)product->n, k = (double)product->k;
+  double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
+
+  return reads * n * k * format->bits / 8 + reads * scale_bytes + ACTIVATION_BYTES * m * (n + k);
+}
+
 /* The time for m rows. Of experts m counts the rows of all, and `reads` of them are read: an expert
  * has few rows, so its product reaches less of the rate, and reading one is only partly hidden by
  * computing another. */
@@ -75,9 +86,7 @@ roofline_product_ps(const Device *device, const WhatIf *what_if, double m, const
   double n = (double)product->n, k = (double)product->k;
   double overlap = has_experts ? device->experts_overlap : 1;
   double compute_ps = 2 * m * n * k / multiplier.flops * (double)PS_PER_S * what_if->flops_time;
-  double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
-  double bytes =
-      reads * n * k * format->bits / 8 + reads * scale_bytes + ACTIVATION_BYTES * m * (n + k);
+  double bytes = product_bytes(m, product, reads);
   double read_ps = roofline_memory_ps(device, what_if, bytes, multiplier.memory);
 
   return MAX(MAX(compute_ps, read_ps), multiplier.walk_ps * k * what_if->flops_time) +
@@ -94,18 +103,25 @@ roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64
 }
 
 /* An expert layer's product in a step of that many tokens in each engine; with `shared` more
- * experts that all tokens pass. */
+ * experts that all tokens pass: its rows, and how many experts are read. */
+static double
+expert_rows(const Product *product, const ExpertSplit *split, double tokens, guint shared,
+            double *reads)
+{
+  double all = tokens * split->engines;
+
+  *reads = experts_touched(product->experts, product->active, product->copies, all) + shared;
+  return experts_busiest_rows(product->experts, product->active, expert_split_groups(split), all) +
+         shared * all;
+}
+
 static double
 expert_ps(const Device *device, const WhatIf *what_if, const Product *product,
           const ExpertSplit *split, double tokens, guint shared)
 {
-  double all = tokens * split->engines;
+  double reads, rows = expert_rows(product, split, tokens, shared, &reads);
 
-  return roofline_product_ps(
-      device, what_if,
-      experts_busiest_rows(product->experts, product->active, expert_split_groups(split), all) +
-          shared * all,
-      product, experts_touched(product->experts, product->active, product->copies, all) + shared);
+  return roofline_product_ps(device, what_if, rows, product, reads);
 }
 
 static double
@@ -143,6 +159,35 @@ fuses_shared(const Layer *layer, const ExpertSplit *split)
          layer->shared_ffn == layer->ffn && expert_split_groups(split) == 1;
 }
 
+/* Routed and shared experts, however they run beside each other, share one memory and one set of
+ * arithmetic units: they take what all their bytes and all their FLOPs take at the best rate that
+ * either kind of product reaches, at least. */
+static double
+least_together_ps(const Device *device, const WhatIf *what_if, double tokens, const Layer *layer,
+                  const ExpertSplit *split)
+{
+  double compute_ps = 0, read_ps = 0;
+
+  for (guint i = 0; i < layer->n_matrices; i++) {
+    const Matrix *matrix = &layer->matrices[i];
+    const Product product = matrix->copies > 1
+                                ? roofline_expert_product(matrix, &layer->mixer, split)
+                                : roofline_dense_product(matrix, &layer->mixer, split->tp);
+    const Multiplier dense = multiplier_of(device, &product.format);
+    const Multiplier experts = experts_multiplier_of(device, &product.format);
+    double reads = 1, rows = tokens;
+    if (matrix->copies == 1 && !matrix->shared)
+      continue;
+    if (matrix->copies > 1)
+      rows = expert_rows(&product, split, tokens, 0, &reads);
+    compute_ps += 2 * rows * (double)product.n * (double)product.k /
+                  MAX(dense.flops, experts.flops) * (double)PS_PER_S * what_if->flops_time;
+    read_ps += roofline_memory_ps(device, what_if, product_bytes(rows, &product, reads),
+                                  MAX(dense.memory, experts.memory));
+  }
+  return MAX(compute_ps, read_ps);
+}
+
 double
 roofline_experts_together_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
                              const Layer *layer, const ExpertSplit *split, double routed,
@@ -150,8 +195,10 @@ roofline_experts_together_ps(const Device *device, const WhatIf *what_if, guint6
 {
   SharedWay way = tokens <= split->shared.tokens ? split->shared.way : SHARED_AFTER;
 
-  if (way == SHARED_BESIDE)
-    return MAX(routed, shared);
+  if (way == SHARED_BESIDE && shared > 0) {
+    double least = least_together_ps(device, what_if, (double)tokens, layer, split);
+    return CLAMP(least, MAX(routed, shared), routed + shared);
+  }
   if (way == SHARED_AFTER || shared == 0 || !fuses_shared(layer, split))
     return routed + shared;
   return routed * routed_ps(device, what_if, tokens, layer, split, 1) /

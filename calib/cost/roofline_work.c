@@ -30,6 +30,18 @@ roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSp
                    .format = matrix->format};
 }
 
+Product
+roofline_dense_product(const Matrix *matrix, const Mixer *mixer, guint32 tp)
+{
+  return (Product){.n = matrix_rank_n(matrix, mixer, tp),
+                   .k = matrix_rank_k(matrix, tp),
+                   .experts = 1,
+                   .active = 1,
+                   .copies = 1,
+                   .shared = matrix->shared,
+                   .format = matrix->format};
+}
+
 /* What one device of the group has of each layer's matrices. */
 static void
 set_products(Roofline *self, const Model *model, guint32 tp)
@@ -45,13 +57,7 @@ set_products(Roofline *self, const Model *model, guint32 tp)
       const Matrix *matrix = &layer->matrices[j];
       kind->products[kind->n_products++] =
           matrix->copies > 1 ? roofline_expert_product(matrix, &layer->mixer, &self->split)
-                             : (Product){matrix_rank_n(matrix, &layer->mixer, tp),
-                                         matrix_rank_k(matrix, tp),
-                                         1,
-                                         1,
-                                         1,
-                                         matrix->shared,
-                                         matrix->format};
+                             : roofline_dense_product(matrix, &layer->mixer, tp);
     }
   }
   self->head =
@@ -196,6 +202,23 @@ set_exchange(Roofline *self, const Model *model, guint32 stages)
       collectives * (device->allreduce_latency_ps + (ranks - 1) * device->allreduce_step_ps));
 }
 
+/* Norms over all heads together need a sum over the ranks of two numbers a token, a further
+ * all-reduce a layer (forward_qk of vLLM's and SGLang's MiniMax). */
+static void
+add_norm_sums(Roofline *self, const Model *model, guint32 tp)
+{
+  const Device *device = &self->device;
+  double around = device->allreduce_latency_ps + (tp - 1) * device->allreduce_step_ps;
+  double each_ps =
+      device->allreduce_direct_bytes_per_s > 0 ? device->allreduce_direct_latency_ps : around;
+  guint32 layers = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    layers += model->kinds[i].mixer.normed_wide ? model->kinds[i].count : 0;
+  if (tp > 1)
+    self->exchange_fixed_ps += roofline_round_ps(layers * each_ps * self->what_if.comm_time);
+}
+
 /* The layers whose mixer is launched by itself where graphs are captured in pieces. */
 static double
 mixing_layers(const Model *model)
@@ -284,6 +307,7 @@ roofline_take(Roofline *self, const RooflineConfig *config)
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
   set_exchange(self, config->model, MAX(1, config->pipeline_parallel_size));
+  add_norm_sums(self, config->model, config->tensor_parallel_size);
   self->communicates = self->comm[0].token.each_ps > 0 || self->comm[0].fixed_ps > 0 ||
                        self->exchange_token.each_ps > 0 || self->exchange_fixed_ps > 0;
   set_host(self, config);

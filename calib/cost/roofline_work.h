@@ -138,6 +138,8 @@ roofline_memory_ps(const Device *device, const WhatIf *what_if, double bytes, do
   return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
 }
 
+/* What one of `tp` ranks has of a matrix of which there is one. */
+Product roofline_dense_product(const Matrix *matrix, const Mixer *mixer, guint32 tp);
 /* What one rank has of a layer's experts. */
 Product roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSplit *split);
 

@@ -53,6 +53,7 @@ static const FigureRow rows[] = {
     {"attention", "prefill_ramp_tokens", FIELD(prefill_ramp_tokens), 1, 0, 1e6, FALSE},
     {"attention", "prefill_fixed_us", FIELD(prefill_fixed_ps), FIGURE_MICROSECONDS, FALSE},
     {"attention", "decode_efficiency", FIELD(decode_efficiency), FIGURE_SHARE, FALSE},
+    {"attention", "decode_fp8_efficiency", FIELD(decode_fp8_efficiency), FIGURE_SHARE, TRUE},
     {"attention", "decode_latent_efficiency", FIELD(decode_latent_efficiency), FIGURE_SHARE, TRUE},
     {"attention", "decode_fixed_us", FIELD(decode_fixed_ps), FIGURE_MICROSECONDS, FALSE},
     {"elementwise", "efficiency", FIELD(elementwise_efficiency), FIGURE_SHARE, FALSE},
@@ -127,6 +128,7 @@ fill_in(Device *device, const char *path, GError **error)
   fill_in_from(&device->experts_fp4_memory_efficiency, device->gemm_fp4_memory_efficiency);
   fill_in_from(&device->experts_4bit_memory_efficiency, device->experts_memory_efficiency);
   fill_in_from(&device->experts_overlap, 1);
+  fill_in_from(&device->decode_fp8_efficiency, device->decode_efficiency);
   fill_in_from(&device->decode_latent_efficiency, device->decode_efficiency);
   fill_in_from(&device->allreduce_4_bytes_per_s, device->allreduce_bytes_per_s);
   fill_in_from(&device->allreduce_8_bytes_per_s, device->allreduce_4_bytes_per_s);

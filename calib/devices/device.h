@@ -57,7 +57,8 @@ typedef struct {
       prefill_ramp_tokens; /* a chunk of n tokens takes as if each attended to half as many more */
   double prefill_fixed_ps;
   double decode_efficiency;        /* share of hbm_bytes_per_s */
-  double decode_latent_efficiency; /* the same of latent attention */
+  double decode_fp8_efficiency;    /* the same with KV of 8 bits */
+  double decode_latent_efficiency; /* of latent attention, whatever its KV */
   double decode_fixed_ps;
 
   double elementwise_efficiency; /* share of hbm_bytes_per_s */

@@ -119,16 +119,19 @@ check_format(const ProfileDb *db, GError **error)
   return FALSE;
 }
 
-/* TRUE if the file's tables are defined as this program defines them. */
+/* TRUE if the file's tables are defined as this program defines them. Files of older programs have
+ * no view of an operation that came later. */
 static gboolean
 check_tables(const ProfileDb *db, GError **error)
 {
-  static const char *const optional[] = {"aside", NULL};
+  const char *optional[OPERATIONS - OPERATION_FIRST_LATER + 2] = {"aside"};
   g_autofree char *schema = profile_db_schema_script();
   g_autofree char *script = g_strconcat(schema, PROFILE_DB_ASIDE_SCRIPT, NULL);
   g_autofree char *fault = NULL;
   gboolean failed;
 
+  for (guint i = OPERATION_FIRST_LATER; i < OPERATIONS; i++)
+    optional[i - OPERATION_FIRST_LATER + 1] = operations[i].name;
   fault = database_schema_fault(db->sqlite, "main", script, optional, &failed);
   if (failed && fault == NULL)
     return profile_db_fail_read(db, error);

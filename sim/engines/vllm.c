@@ -49,15 +49,14 @@ allocate(VllmDecision *d, Sequence *sequence, guint32 tokens)
 
 /* TRUE if the blocks that are being copied out will be enough: the sequence waits for them. */
 static gboolean
-starves(VllmDecision *d, const Sequence *sequence, guint32 more)
+starves(VllmDecision *d, Sequence *sequence, guint32 more)
 {
   const Pool *pool = &d->self->pool;
 
   if (pool->leaving_blocks == 0 ||
       (guint64)pool->free_blocks + pool->leaving_blocks < (guint64)d->owed_blocks + more)
     return FALSE;
-  d->owed_blocks += more;
-  g_array_append_val(d->step->starved, sequence->request);
+  vllm_starve(d, sequence, more);
   return TRUE;
 }
 
@@ -158,17 +157,18 @@ schedule_running(VllmDecision *d)
 {
   Scheduler *self = d->self;
   gboolean as_before = self->swap_copies != NULL && vllm_starves_as_before(d);
+  Sequence *first_behind = NULL, *next;
+  gboolean starves_on = !as_before && vllm_starves_on(d, &first_behind);
   gboolean goes_on = !as_before;
-  Sequence *next;
 
-  if (!as_before)
+  if (!as_before && !starves_on)
     prepare_members(d);
   if (self->clock.count > 0) {
     goes_on &= vllm_supply_members(d);
     scheduler_run_members(self, d->step);
     d->budget -= d->step->clocked;
   }
-  for (Sequence *sequence = scheduler_first_loose(self);
+  for (Sequence *sequence = starves_on ? first_behind : scheduler_first_loose(self);
        sequence != NULL && goes_on && d->budget > 0; sequence = next) {
     gboolean prefills = sequence->stage == STAGE_PREFILL;
     guint32 tokens = vllm_running_tokens(d, sequence, d->budget);

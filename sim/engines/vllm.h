@@ -177,6 +177,20 @@ gboolean vllm_schedule_waiting(VllmDecision *d);
 void vllm_note_starved(VllmDecision *d);
 /* TRUE if another pass would find the same, which is then in the step. */
 gboolean vllm_starves_as_before(VllmDecision *d);
+/* TRUE if all that stand before members and starved do so again, which is then in the step, and all
+ * members find their blocks: *behind is the first behind these. Else nobody stands there any more.
+ */
+gboolean vllm_starves_on(VllmDecision *d, Sequence **behind);
+/* The sequence has no work in this step, since it waits for `more` blocks that are being copied out.
+ */
+static inline void
+vllm_starve(VllmDecision *d, Sequence *sequence, guint32 more)
+{
+  d->owed_blocks += more;
+  if (d->self->pool.groups == NULL) /* else nobody joins the clock behind it */
+    sequence->starved_in = d->self->pool.decisions;
+  g_array_append_val(d->step->starved, sequence->request);
+}
 
 /* The hooks of a SchedulerClass whose state is a VllmState. */
 void vllm_begin(Scheduler *self);

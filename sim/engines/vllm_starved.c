@@ -2,7 +2,8 @@
  *
  * While a copy is under way no step stands for several, and most steps find what the one before
  * found: the same sequences wait for the same blocks, and no member of the decode clock takes one.
- * Then the running pass is not repeated.
+ * Then the running pass is not repeated. Members may stand behind who starves, as long as they all
+ * have the blocks that they need, or starve in their turn.
  */
 #include "vllm.h"
 
@@ -48,5 +49,103 @@ vllm_starves_as_before(VllmDecision *d)
     return FALSE;
   g_array_append_vals(d->step->starved, noted->requests->data, noted->requests->len);
   d->owed_blocks = noted->owed_blocks;
+  return TRUE;
+}
+
+/* What those between the first that starved and the last member find. */
+typedef struct {
+  guint32 first_blocks; /* that the first lacks, */
+  guint32 blocks;       /* and that all lack who starve */
+  guint32 due;          /* members among these */
+  gboolean members;     /* there are any */
+} Starving;
+
+/* Blocks that it lacks for its next token. */
+static gint64
+lacked_blocks(const Scheduler *self, const Sequence *loose)
+{
+  return pool_lacks(&self->pool, loose, vllm_settled_tokens(self, loose),
+                    vllm_end_tokens(self, loose->computed_tokens, 1));
+}
+
+/* FALSE: one of them would find otherwise. end: behind the last member, which may stand before the
+ * first that starved. */
+static gboolean
+find_starving(VllmDecision *d, const Sequence *end, Starving *found)
+{
+  const Scheduler *self = d->self;
+
+  *found = (Starving){0};
+  for (Sequence *s = self->first_starved; s != NULL && s != end; s = s->next) {
+    gint64 more = 1;
+    if (s->in_clock) {
+      found->members = TRUE;
+      if (s->due_place != self->clock.place)
+        continue;
+      found->due++;
+    } else if (!s->ending) {
+      more = lacked_blocks(self, s);
+      if (s->stage != STAGE_DECODE || vllm_running_tokens(d, s, d->budget) != 1 || more <= 0)
+        return FALSE;
+    } else {
+      continue;
+    }
+    if (found->blocks == 0)
+      found->first_blocks = (guint32)more;
+    found->blocks += (guint32)more;
+  }
+  return found->members && found->blocks > 0;
+}
+
+/* Whoever stands before them takes what is due, the first lacks its blocks, so that those behind it
+ * get none, and what is being copied out is enough for all. */
+static gboolean
+all_starve(const VllmDecision *d, const Starving *found)
+{
+  const Scheduler *self = d->self;
+  guint32 due = decode_clock_due(&self->clock, 0)->length - found->due;
+  guint64 left = self->pool.free_blocks;
+
+  if (due > left || self->pool.leaving_blocks == 0 || self->kept_blocks > 0 ||
+      self->clock.supplied || d->budget < self->running.length)
+    return FALSE;
+  left -= due;
+  return left < found->first_blocks && left + self->pool.leaving_blocks >= found->blocks;
+}
+
+static void
+starve_again(VllmDecision *d, const Sequence *end)
+{
+  Scheduler *self = d->self;
+
+  for (Sequence *s = self->first_starved; s != end; s = s->next) {
+    gint64 more = 1;
+    if (s->ending || (s->in_clock && s->due_place != self->clock.place))
+      continue;
+    if (s->in_clock)
+      scheduler_leave_clock(self, s);
+    else
+      more = lacked_blocks(self, s);
+    vllm_starve(d, s, (guint32)more);
+  }
+}
+
+gboolean
+vllm_starves_on(VllmDecision *d, Sequence **behind)
+{
+  Scheduler *self = d->self;
+  Sequence *end;
+  Starving found;
+
+  if (self->first_starved == NULL)
+    return FALSE;
+  *behind = end = scheduler_first_loose(self);
+  if ((self->config.victim->rank != NULL && end != NULL) || !find_starving(d, end, &found) ||
+      !all_starve(d, &found)) {
+    scheduler_end_starving(self);
+    return FALSE;
+  }
+  starve_again(d, end);
+  self->memory_bound = TRUE;
   return TRUE;
 }

@@ -151,6 +151,13 @@ scheduler_dissolve_clock(Scheduler *self, Step *step)
 }
 
 void
+scheduler_end_starving(Scheduler *self)
+{
+  scheduler_leave_clock_from(self, self->first_starved);
+  self->first_starved = NULL;
+}
+
+void
 scheduler_leave_clock_from(Scheduler *self, Sequence *member)
 {
   for (Sequence *s = member; s != NULL; s = s->next)
@@ -205,10 +212,26 @@ scheduler_end_change(Scheduler *self, Sequence *member)
   decode_clock_pass_change(&self->clock);
 }
 
+/* The first from `loose` on that is not about to end and did not starve. Of those that starved the
+ * first becomes *starved, unless there is one. */
+static Sequence *
+pass_idle(const Scheduler *self, Sequence *loose, Sequence **starved)
+{
+  for (; loose != NULL; loose = loose->next) {
+    if (loose->ending)
+      continue;
+    if (loose->starved_in != self->pool.decisions)
+      break;
+    if (*starved == NULL)
+      *starved = loose;
+  }
+  return loose;
+}
+
 void
 scheduler_join_entries(Scheduler *self, Step *step)
 {
-  Sequence *loose = NULL, *next;
+  Sequence *loose = NULL, *next, *starved = self->first_starved;
 
   if (!self->stride ||
       g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
@@ -217,8 +240,7 @@ scheduler_join_entries(Scheduler *self, Step *step)
   for (guint i = step->clocked_at; i < step->entries->len; i++, loose = next) {
     const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
     guint32 left;
-    while (loose != NULL && loose->ending)
-      loose = loose->next;
+    loose = pass_idle(self, loose, &starved);
     if (entry->kind != ENTRY_DECODE || entry->recomputed_tokens > 0 || loose == NULL ||
         step->sequences->pdata[i] != loose)
       return;
@@ -226,6 +248,7 @@ scheduler_join_entries(Scheduler *self, Step *step)
     if (left == 0)
       return;
     next = loose->next;
+    self->first_starved = starved;
     decode_clock_join(&self->clock, loose, left);
     if (window_pool_is_used(&self->pool.window))
       decode_clock_add_pass(&self->clock, loose, pool_next_pass(&self->pool, loose));
@@ -385,8 +408,10 @@ scheduler_running_decodes(Scheduler *self)
   DecodeContexts contexts = decode_contexts_through(&self->config.windows);
 
   decode_clock_add_contexts(&self->clock, &contexts);
-  for (const Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
-    if (!s->ending && s->stage == STAGE_DECODE)
+  for (const Sequence *s = self->first_starved != NULL ? self->running.head
+                                                       : scheduler_first_loose(self);
+       s != NULL; s = s->next)
+    if (!s->ending && !s->in_clock && s->stage == STAGE_DECODE)
       decode_contexts_add(&contexts, s->computed_tokens + 1);
   return contexts;
 }

@@ -4,25 +4,22 @@
  * flight. What else is known of how they ran:
  *
  * - An id that begins with a date is of a dump of public benchmarks (InferenceMAX). Lengths are
- *   uniform from 80 to 100 % of ISL and OSL. vLLM has 8192 batched tokens, as many sequences as
- *   requests in flight, no prefix caching, asynchronous scheduling (benchmarks/
- *   70b_fp8_h100_docker.sh). DeepSeek runs as dsr1_fp8_h200.sh, dsr1_fp8_b200.sh and
- *   dsr1_fp4_b200.sh start SGLang, and dsr1_fp8_h200_trt_slurm.sh and the like TensorRT-LLM.
+ *   uniform from 80 to 100 % of ISL and OSL; dump.c has how its scripts start servers.
  * - Other points have fixed lengths (aiconfigurator's genai_perf_runner.py). Its generator gives
  *   vLLM ISL + 1500 batched tokens and one more for each sequence (rule_plugin/benchmark/
  *   vllm.rule), TensorRT-LLM the same in whole blocks (rule_authoring.md).
- * - KV of Llama in fp8 is fp8 on H200 and B200, as the loads show at which the pools are full; any
- *   other is as the model says.
+ * - KV of Llama in fp8 is fp8 on H200 and B200, as the loads show at which the pools are full; of
+ *   others it is as a dump's script or the model says.
  * - TensorRT-LLM is built for a longest request, and allocates for a prompt of that length; it is
  *   assumed to be built for ISL + OSL + 64 tokens.
  */
 #include "point.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "calib/import/csv_table.h"
 #include "calib/import/import.h"
+#include "dump.h"
 #include "scenario/shipped.h"
 
 #define REQUESTS_A_SLOT 10
@@ -118,130 +115,17 @@ set_card(ServerPoint *point, const char *system)
     server_point_set(point, "device", "%s", point->card);
 }
 
-static gboolean
-is_of_dump(const char *id)
-{
-  return strspn(id, "0123456789") == 4 && id[4] == '_';
-}
-
-/* What InferenceMAX's scripts give DeepSeek-R1 under SGLang: tokens of a prefill batch, requests
- * that run at once, --mem-fraction-static. Of the columns before, NULL and 0 match any. */
-static const struct {
-  const char *card, *precision;
-  guint tp, isl, osl;
-  guint batch_tokens, running;
-  const char *memory;
-} deepseek_servers[] = {
-    {"h200", NULL, 0, 1024, 1024, 32768, 512, "0.82"}, {"h200", NULL, 0, 0, 0, 32768, 256, "0.82"},
-    {"b200", "fp8", 8, 0, 0, 32768, 128, "0.82"},      {"b200", "fp8", 4, 0, 0, 8192, 32, "0.95"},
-    {"b200", "fp4", 0, 0, 0, 16384, 256, "0.85"},
-};
-
-static gboolean
-is_deepseek(const ServerPoint *point)
-{
-  g_autofree char *model = g_ascii_strdown(point->model, -1);
-
-  return strstr(model, "deepseek") != NULL;
-}
-
-/* SGLang captures no prefills by default before 0.5.10 (pull request 16331). */
-static gboolean
-launches_prompts(const char *version)
-{
-  guint minor, patch;
-
-  return sscanf(version, "0.%u.%u", &minor, &patch) == 2 &&
-         (minor < 5 || (minor == 5 && patch < 10));
-}
-
-static void
-set_sglang_of_dump(ServerPoint *point, guint isl, guint osl, const char *version)
-{
-  server_point_set(point, "disable-radix-cache", "%s", "");
-  if (!is_deepseek(point))
-    return;
-  for (guint i = 0; i < G_N_ELEMENTS(deepseek_servers); i++) {
-    if (!g_str_equal(deepseek_servers[i].card, point->card) ||
-        (deepseek_servers[i].precision != NULL &&
-         !g_str_equal(deepseek_servers[i].precision, point->precision)) ||
-        (deepseek_servers[i].tp != 0 && deepseek_servers[i].tp != point->tp) ||
-        (deepseek_servers[i].isl != 0 && deepseek_servers[i].isl != isl) ||
-        (deepseek_servers[i].osl != 0 && deepseek_servers[i].osl != osl))
-      continue;
-    server_point_set(point, "chunked-prefill-size", "%u", deepseek_servers[i].batch_tokens);
-    server_point_set(point, "max-prefill-tokens", "%u", deepseek_servers[i].batch_tokens);
-    server_point_set(point, "max-running-requests", "%u", deepseek_servers[i].running);
-    server_point_set(point, "mem-fraction-static", "%s", deepseek_servers[i].memory);
-    if (launches_prompts(version))
-      server_point_set(point, "disable-piecewise-cuda-graph", "%s", "");
-    return;
-  }
-}
-
-/* DeepSeek under TensorRT-LLM: the scripts ask for KV in fp8, 0.75 of the free memory, no reuse of
- * blocks, and a step of one prompt and a token for each request. One image ran twice, with and
- * without speculative decoding (MTP; dsr1-fp8-h200-trt and -mtp of nvidia-master.yaml, the same for
- * B200), without it at no more than 64 requests. Of up to 64 the table does not say which run a row
- * is of. */
-#define TWICE_RUN_IMAGE "1.1.0rc2.post2"
-#define TWICE_RUN_REQUESTS 64
-
-static void
-set_trtllm_of_dump(ServerPoint *point, guint isl, const char *version)
-{
-  if (!is_deepseek(point))
-    return;
-  if (g_str_equal(version, TWICE_RUN_IMAGE) && g_str_equal(point->precision, "fp8") &&
-      point->concurrency > TWICE_RUN_REQUESTS)
-    server_point_refuse(point, "the dump ran it with speculative decoding (MTP) alone");
-  server_point_set(point, "kv-cache-dtype", "fp8");
-  server_point_set(point, "free-gpu-memory-fraction", "0.75");
-  server_point_set(point, "no-enable-prefix-caching", "%s", "");
-  server_point_set(point, "max-num-batched-tokens", "%u",
-                   (point->concurrency + isl + 64 + 63) / 64 * 64);
-}
-
-/* Llama-70B without a version ran on images before vLLM 0.11 (70b-tmpl.yml), which capture graphs
- * in pieces; on B200 the script asks for whole graphs. */
-static void
-set_graphs_of_dump(ServerPoint *point, const char *version)
-{
-  g_autofree char *model = g_ascii_strdown(point->model, -1);
-
-  if (*version == '\0' && strstr(model, "llama-3") != NULL && strstr(model, "70b") != NULL &&
-      (g_str_equal(point->card, "h100-sxm") || g_str_equal(point->card, "h200")))
-    server_point_set(point, "cudagraph-mode", "piecewise");
-}
-
-/* How the server of a dump was started. */
-static void
-set_server_of_dump(ServerPoint *point, guint isl, guint osl, const char *version)
-{
-  if (g_str_equal(point->engine, "sglang"))
-    set_sglang_of_dump(point, isl, osl, version);
-  if (g_str_equal(point->engine, "trtllm"))
-    set_trtllm_of_dump(point, isl, version);
-  if (!g_str_equal(point->engine, "vllm"))
-    return;
-  server_point_set(point, "max-num-batched-tokens", "8192");
-  server_point_set(point, "max-num-seqs", "%u", point->concurrency);
-  server_point_set(point, "no-enable-prefix-caching", "%s", "");
-  server_point_set(point, "async-scheduling", "%s", "");
-  set_graphs_of_dump(point, version);
-}
-
 static void
 set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts, const char *version)
 {
   if (g_str_equal(point->engine, "trtllm"))
     server_point_set(point, "max-model-len", "%u", isl + osl + 64);
-  if (is_of_dump(point->id)) {
+  if (server_dump_has(point->id)) {
     server_point_set(point, "trace",
                      "gen:--requests %u --arrivals burst --prompt uniform:%u,%u --output "
                      "uniform:%u,%u",
                      num_prompts, MAX(isl * 4 / 5, 1), isl, MAX(osl * 4 / 5, 1), osl);
-    set_server_of_dump(point, isl, osl, version);
+    server_dump_set(point, isl, osl, version);
     return;
   }
   if (g_str_equal(point->engine, "vllm")) {
@@ -259,15 +143,18 @@ set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts, const char
   server_point_set(point, "random-output-len", "%u", osl);
 }
 
+/* Where the table does not say: as the script of a dump did; else fp8 of Llama in fp8 on H200 and
+ * B200. */
 static void
-set_kv(ServerPoint *point, const char *kv, const char *precision)
+set_kv(ServerPoint *point, const char *kv)
 {
   g_autofree char *model = g_ascii_strdown(point->model, -1);
+  gboolean is_large = g_str_equal(point->card, "h200") || g_str_equal(point->card, "b200");
 
-  if (g_str_has_prefix(kv, "fp8"))
-    server_point_set(point, "kv-cache-dtype", "fp8");
-  else if (*kv == '\0' && g_str_equal(precision, "fp8") && strstr(model, "llama") != NULL &&
-           (g_str_equal(point->card, "h200") || g_str_equal(point->card, "b200")))
+  if (*kv != '\0' ? g_str_has_prefix(kv, "fp8")
+                  : (server_dump_has(point->id) && server_dump_has_fp8_kv(point)) ||
+                        (is_large && g_str_equal(point->precision, "fp8") &&
+                         strstr(model, "llama") != NULL))
     server_point_set(point, "kv-cache-dtype", "fp8");
 }
 
@@ -300,7 +187,7 @@ restore_expert_parallel(CsvTable *table, const Columns *c, RowRanks *ranks)
 {
   g_autofree char *model = g_ascii_strdown(csv_table_text(table, c->model), -1);
 
-  if (!is_of_dump(csv_table_text(table, c->id)) || strstr(model, "deepseek") == NULL ||
+  if (!server_dump_has(csv_table_text(table, c->id)) || strstr(model, "deepseek") == NULL ||
       !g_str_equal(csv_table_text(table, c->engine), "trtllm") ||
       !g_str_has_prefix(csv_table_text(table, c->card), "h200") ||
       *csv_table_text(table, c->version) != '\0' || ranks->ep > 1)
@@ -373,7 +260,7 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   set_ranks(point, csv_table_text(table, c->engine), &ranks);
   server_point_set_engine(point, csv_table_text(table, c->engine),
                           csv_table_text(table, c->version));
-  set_kv(point, text_or_empty(table, c->kv), precision);
+  set_kv(point, text_or_empty(table, c->kv));
   server_point_set(point, "max-concurrency", "%u", point->concurrency);
   set_load(point, isl, osl, num_prompts, csv_table_text(table, c->version));
   return point;

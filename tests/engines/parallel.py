@@ -213,6 +213,15 @@ def test_refused():
     check("one engine" in execute("regret", *DENSE, "--trace", "demo", "--data-parallel-size", "2").err)
 
 
+def test_beyond_a_node():
+    """A group of more devices than a node has is told to be linked as in one"""
+    for model in ("llama-3.1-70b", "deepseek-r1"):
+        words = ["--model", model, "--device", "h200", "--num-prompts", "2", "--tensor-parallel-size"]
+        said = [any("links between nodes are not modelled" in one for one in run_json(*words, size)["config"].get("assumed", []))
+                for size in ("8", "16")]
+        check_equal(said, [False, True], model)
+
+
 def test_pasted():
     """A deployment's flags are taken as they are."""
     found = run_json("--device", "h100-sxm", *LOAD, "--vllm-args",

@@ -23,7 +23,7 @@ def random_lengths(chance):
     """[(arrival, prompt, output)]"""
     most_prompt, most_output, now, drawn = chance.choice([20, 80, 200]), chance.choice([5, 30, 80]), 0, []
     for _ in range(chance.randint(1, 14)):
-        now += chance.choice([0, 0, 0, 1, 3, 20])
+        now += chance.choice([0, 0, 0, 0.25, 0.75, 1, 3, 20])
         drawn.append((now, chance.randint(1, most_prompt), chance.randint(1, most_output)))
     return drawn
 
@@ -67,10 +67,10 @@ def random_vllm(chance, drawn):
     version = chance.choice([33, 33, 33, 31, 24, 22, 19, 14, 10, 8])
     longest = max(prompt + output for _, prompt, output in drawn)
     length = chance.choice([longest + 1, longest + 5, max(max(prompt for _, prompt, _ in drawn) + 1, longest - 10)])
-    block_size, seqs = chance.choice([1, 2, 4, 8, 16, 32]), chance.choice([1, 2, 4, 64])
+    block_size, seqs = chance.choice([1, 2, 4, 8, 16, 32, 256]), chance.choice([1, 2, 4, 64])
     need = ceil(length, block_size)
     rules = {"version": version, "block_size": block_size, "blocks": need + 1 + chance.choice([0, 1, 3, need // 2, 2 * need]), "seqs": seqs,
-             "active": min(seqs, chance.choice([1, 2, 64, 64, 64])) if version >= 31 else seqs, "budget": chance.choice([8, 16, 64, 512]),
+             "active": min(seqs, chance.choice([1, 2, 64, 64, 64])) if version >= 31 else seqs, "budget": chance.choice([1, 8, 16, 64, 512]),
              "longest": length, "threshold": chance.choice([0, 0, 5, 20]), "chunked": True, "caching": chance.random() < 0.7,
              "asynchronous": version >= 10 and chance.random() < 0.5, "gate": version >= 19 and chance.random() < 0.6, "watermark": 0,
              "interval": chance.choice([1, 1, 2, 4]) if version >= 33 else 1}
@@ -101,7 +101,7 @@ def compare_vllm(seed):
     rules, share = random_vllm(chance, drawn)
     hashes = random_hashes(chance, drawn) if chance.random() < 0.6 else [None] * len(drawn)
     requests = [vllm_engine.Request(i, *one, shared, HASH_TOKENS) for i, (one, shared) in enumerate(zip(drawn, hashes))]
-    trace = HEADER + "".join("%d,%d,%d\n" % one for one in drawn), "t.csv", "spillway"
+    trace = HEADER + "".join("%s,%d,%d\n" % one for one in drawn), "t.csv", "spillway"
     if hashes[0] is not None:
         keys = [{"chat_id": i, "parent_chat_id": -1, "timestamp": float(one[0]), "input_length": one[1], "output_length": one[2], "type": "text",
                  "turn": 1, "hash_ids": shared} for i, (one, shared) in enumerate(zip(drawn, hashes))]
@@ -142,7 +142,7 @@ def compare_sglang(seed):
     chance = random.Random(seed)
     drawn = random_lengths(chance)
     rules, announced = random_sglang(chance, drawn)
-    rows = "".join("%d,%d,%d,%d\n" % (*one, most) for one, most in zip(drawn, announced))
+    rows = "".join("%s,%d,%d,%d\n" % (*one, most) for one, most in zip(drawn, announced))
     trace = HEADER.replace("\n", ",max_tokens\n") + rows, "t.csv", "spillway"
     expected = sglang_engine.simulate(rules, [sglang_engine.Request(i, *one, most) for i, (one, most) in enumerate(zip(drawn, announced))])
     found = log_of(sglang_words(rules), trace, rules["overlap"])

@@ -1,6 +1,8 @@
 """A second simulator, of SGLang's scheduler (0.5.23, as recorded) without a radix cache: chunks, mixed steps, the overlap schedule, requests that
 announce to ignore EOS, pages. Written from the rules and not from the program. A step takes 1; its lines are those of the log of decisions.
 """
+import math
+
 from plain_engine import ceil
 
 CLIP, STEPS_AHEAD = 4096, 20
@@ -311,5 +313,5 @@ def simulate(rules, requests):
             if not coming:
                 assert not engine.waiting and not engine.batch, "it stands still"
                 return lines
-            now = max(now, coming[0].arrival)
+            now = max(now, math.ceil(coming[0].arrival))  # the executor's clock ticks on
         engine.last, engine.flying = batch, batch if engine.overlap else None

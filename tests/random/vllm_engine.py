@@ -2,6 +2,8 @@
 watermark, prefill interval, whole-prompt gate, all together. Written from the rules and not from the program: blocks are objects in lists,
 decisions are made one by one. A step takes 1; its lines are those of the log of decisions.
 """
+import math
+
 from plain_engine import ceil
 
 
@@ -223,6 +225,6 @@ def simulate(rules, requests):
             now = max(now, end or now)
             engine.deliver(line, entries)
         elif coming:
-            now = coming[0].arrival
+            now = math.ceil(coming[0].arrival)  # the executor's clock ticks on
         else:
             return lines

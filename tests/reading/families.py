@@ -406,6 +406,19 @@ def test_handed():
     check_refused(["model", "show", os.path.join(folder, "nemotron-h-infinity.json")], ["hybrid_override_pattern"])
 
 
+def test_no_faster_than_memory():
+    """One sequence decodes no faster than the card's memory gives the weights that a token passes, of which all but the embedding are read: experts
+    that all tokens pass take their part of it beside the routed ones, too"""
+    write("one.csv", "arrival_s,prompt_tokens,output_tokens\n0,1,40\n")
+    memory_only = ["--what-if", "launch=0,host=0,front-end=0,comm=0,flops=0", "--no-async-scheduling", "--num-gpu-blocks", "400"]
+    for name in ("qwen2-57b-a14b", "qwen1.5-moe-a2.7b", "llama-4-scout", "grok-2", "deepseek-v2", "dots.llm1", "ling-lite", "glm-4.7-flash", "mixtral-8x22b",
+                 "qwen-7b"):
+        found = show(example(name))
+        run = run_json("--model", example(name), "--device", "h100-sxm", "--trace", "one.csv", *memory_only)
+        active_bytes = found["weight_bytes"] * found["active_parameters"] / found["parameters"] - 2 * found["vocab"] * found["hidden"]
+        check((run["time_s"]["linear"] + run["time_s"]["head"]) / run["steps"] > active_bytes / 3.35e12, (name, active_bytes))
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["--table"]:
         sys.stdout.write(table())

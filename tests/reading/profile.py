@@ -108,6 +108,20 @@ def test_show():
                 (1, 4096, 4096, 12345.6), "a view an operation")
 
 
+def test_older():
+    """a database from before an operation came is read; what an old import of LLMServingSim's lacks is said"""
+    make(HAND.replace("a stopwatch", "llmservingsim dense.csv"))
+    run_sql("hand.db", "DROP VIEW launch")
+    run = ["run", "--model", "llama-3.1-8b", "--trace", "demo", "--limit", "5", "--device", "./hand.db"]
+    said = succeed(*run).text
+    check("Imported by an older program: each kernel of these tables was launched by itself" in said, said)
+    make(HAND.replace("a stopwatch", "llmservingsim dense.csv") + "launch,,kernels=1,1750,,\n")
+    said = succeed(*run).text
+    check("Imported by an older program" not in said and "each kernel of a layer takes 1.75 us less" in said, said)
+    run_sql("hand.db", "DROP VIEW gemm")
+    refuse(2, "it has no view gemm", "show", "./hand.db")
+
+
 def test_names():
     """import --name and --device"""
     make()

@@ -48,8 +48,8 @@ def test_multiplied_ranks():
     start = "spillway run --model deepseek-r1 --device h200 "
     check_equal(commands[0], commands[1])
     check_equal(commands, [start + rest for rest in (
-        "--tensor-parallel-size 8 --expert-parallel-size 8 --scheduler trtllm --max-concurrency 4",) * 2 + (
-        "--tensor-parallel-size 1 --data-parallel-size 8 --expert-parallel-size 8 --scheduler trtllm --max-concurrency 256",
+        "--tensor-parallel-size 8 --expert-parallel-size 8 --scheduler trtllm --kv-cache-dtype fp8 --max-concurrency 4",) * 2 + (
+        "--tensor-parallel-size 1 --data-parallel-size 8 --expert-parallel-size 8 --scheduler trtllm --kv-cache-dtype fp8 --max-concurrency 256",
         "--tensor-parallel-size 8 --expert-parallel-size 2 --scheduler sglang --max-concurrency 4",
         "--tensor-parallel-size 8 --data-parallel-size 8 --enable-dp-attention --expert-parallel-size 8 --scheduler sglang --max-concurrency 32")])
     check("split and share" in points("m.csv")[0]["r1_tp8_ep1"]["refused"])
@@ -91,6 +91,10 @@ def test_dump_settings():
              ("deepseek-ai/DeepSeek-R1", "h200_sxm", "fp8", 8192, 1024, 8, "32768", "256", "0.82"),
              ("deepseek-ai/DeepSeek-R1", "b200_sxm", "fp8", 1024, 1024, 8, "32768", "128", "0.82"),
              ("deepseek-ai/DeepSeek-R1", "b200_sxm", "fp8", 8192, 1024, 4, "8192", "32", "0.95"),
+             ("deepseek-ai/DeepSeek-R1", "b300_sxm", "fp8", 1024, 1024, 8, "32768", "128", "0.82"),
+             ("nvidia/DeepSeek-R1-0528-FP4-V2", "b300_sxm", "fp4", 1024, 1024, 8, "16384", "256", "0.85"),
+             ("deepseek-ai/DeepSeek-R1", "mi300x", "fp8", 1024, 1024, 8, "196608", None, "0.8"),
+             ("Qwen/Qwen3.5-397B-A17B-FP8", "b200_sxm", "fp8", 1024, 1024, 8, "32768", "128", "0.82"),
              ("deepseek-ai/DeepSeek-R1", "h100_sxm", "fp8", 1024, 1024, 8, None, None, None),
              ("Qwen/Qwen3-32B", "h200_sxm", "", 1024, 1024, 8, None, None, None))
     write("p.csv", HEADER + "".join(row % (i, *case[:6]) for i, case in enumerate(cases)))
@@ -99,6 +103,34 @@ def test_dump_settings():
         given = dict(zip(shlex.split(command), shlex.split(command)[1:]))
         check_equal([given.get("--" + name) for name in ("chunked-prefill-size", "max-prefill-tokens", "max-running-requests",
                                                          "mem-fraction-static")], [case[6], case[6], case[7], case[8]])
+
+
+def test_dump_kv():
+    """KV of a dump is in fp8 where its script says so, unless the table says otherwise; another point's Llama in fp8 by its loads."""
+    header, row = HEADER.replace("gemm_quant_mode", "kvcache_quant_mode"), "%s,%s,%s,%s,,%s,agg,1024,1024,%s,4,4,1,,300,30\n"
+    llama, oss, r1, dump = "meta-llama/Llama-3.1-70B", "openai/gpt-oss-120b", "deepseek-ai/DeepSeek-R1", "2026_04_06_x"
+    cases = ((dump, llama, "b200_sxm", "vllm", "fp4", "", True), (dump, llama, "h100_sxm", "vllm", "fp8", "", False),
+             (dump, llama, "mi300x", "vllm", "fp8", "", True), (dump, llama, "b200_sxm", "trtllm", "fp4", "", True),
+             (dump, oss, "b200_sxm", "vllm", "fp4", "", True), (dump, oss, "h200_sxm", "vllm", "fp4", "", False),
+             (dump, oss, "h200_sxm", "trtllm", "fp4", "", False), (dump, oss, "gb200", "trtllm", "fp4", "", True),
+             (dump, r1, "b300_sxm", "sglang", "fp8", "", True), (dump, r1, "h200_sxm", "sglang", "fp8", "", False),
+             (dump, r1, "b300_sxm", "sglang", "fp8", "bfloat16", False), (dump, r1, "h200_sxm", "sglang", "fp8", "fp8", True),
+             ("x", llama, "h200_sxm", "vllm", "fp8", "", True), ("x", llama, "b200_sxm", "vllm", "fp4", "", False),
+             ("x", oss, "b200_sxm", "vllm", "fp4", "", False))
+    write("p.csv", header + "".join(row % case[:6] for case in cases))
+    for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
+        check_equal("--kv-cache-dtype fp8" in command, case[6], command)
+
+
+def test_dump_vllm():
+    """A dump's servers of AMD's scripts have other steps and shares of memory than most."""
+    row = "2026_04_06_%d,%s,%s,vllm,,%s,agg,1024,1024,,4,8,1,,300,30\n"
+    cases = (("meta-llama/Llama-3.1-70B", "mi300x", "fp8", "131072", "0.94"), ("openai/gpt-oss-120b", "mi300x", "fp4", "8192", "0.95"),
+             ("openai/gpt-oss-120b", "h200_sxm", "fp4", "8192", None))
+    write("p.csv", HEADER + "".join(row % (i, *case[:3]) for i, case in enumerate(cases)))
+    for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
+        given = dict(zip(shlex.split(command), shlex.split(command)[1:]))
+        check_equal([given.get("--" + name) for name in ("max-num-batched-tokens", "gpu-memory-utilization")], list(case[3:]), command)
 
 
 def test_dump_launches():
@@ -117,20 +149,30 @@ def test_dump_trtllm():
     r1, image = "deepseek-ai/DeepSeek-R1", "1.1.0rc2.post2"
     write("p.csv", HEADER + "".join(row % (i, *case) for i, case in enumerate((
         (r1, "h200_sxm", "", 16), ("Qwen/Qwen3-32B", "h200_sxm", "", 16), (r1, "h200_sxm", image, 128), (r1, "h200_sxm", image, 64),
-        (r1, "b200_sxm", "", 16)))))
-    deepseek, other, refused, twice, blackwell = succeed("servers", "p.csv", "--commands").text.splitlines()
+        (r1, "b200_sxm", "", 16), (r1, "b200_sxm", "1.3.0rc14", 16), ("openai/gpt-oss-120b", "b200_sxm", "", 16),
+        ("meta-llama/Llama-3.1-70B", "h200_sxm", "", 16), ("meta-llama/Llama-3.1-70B", "b200_sxm", "", 16)))))
+    deepseek, other, refused, twice, blackwell, later, oss, llama, large = succeed("servers", "p.csv", "--commands").text.splitlines()
     for words in ("--kv-cache-dtype fp8", "--free-gpu-memory-fraction 0.75", "--no-enable-prefix-caching",
                   "--max-num-batched-tokens 8320"):
         check(words in deepseek and words not in other, "%s\n%s\n%s" % (words, deepseek, other))
     check("--expert-parallel-size 8" in deepseek and "--expert-parallel-size" not in other + blackwell, deepseek + blackwell)
+    for command, share, tokens in ((blackwell, "0.8", 8320), (later, "0.8", 8320), (oss, "0.85", 20000), (llama, None, 9416), (large, None, 16384)):
+        check("--max-num-batched-tokens %d " % tokens in command + " " and "--no-enable-prefix-caching" in command, command)
+        check_equal("--free-gpu-memory-fraction %s" % share in command, share is not None, command)
+    write("p.csv", HEADER + (row % (0, r1, "b200_sxm", "1.3.0rc14", 16)).replace("8192,1024", "1024,1024"))
+    check("--max-num-batched-tokens 8192" in succeed("servers", "p.csv", "--commands").text, "later scripts have no fewer")
     check("speculative decoding (MTP)" in refused and "--max-concurrency 64" in twice, refused + twice)
 
 
 def test_dump_graphs():
-    """A dump's Llama without a version ran before vLLM 0.11, with graphs in pieces; on B200, with a version, and other models not."""
+    """A dump's Llama without a version ran before vLLM 0.11, with graphs in pieces, gpt-oss before 0.11.1, and MiniMax always; on
+    B200, with a later version, and other models not."""
     row = "2026_04_06_%d,%s,%s,vllm,%s,fp8,agg,1024,1024,,4,4,1,,300,30\n"
     cases = (("meta-llama/Llama-3.1-70B", "h100_sxm", "", True), ("meta-llama/Llama-3.1-70B", "h200_sxm", "", True),
              ("meta-llama/Llama-3.1-70B", "b200_sxm", "", False), ("meta-llama/Llama-3.1-70B", "h100_sxm", "0.12.0", False),
+             ("openai/gpt-oss-120b", "h100_sxm", "", True), ("openai/gpt-oss-120b", "h200_sxm", "0.11.0", True),
+             ("openai/gpt-oss-120b", "h100_sxm", "0.11.2", False), ("openai/gpt-oss-120b", "b200_sxm", "", False),
+             ("MiniMaxAI/MiniMax-M2.5", "h200_sxm", "0.16.0", True), ("MiniMaxAI/MiniMax-M2.5", "b200_sxm", "0.16.0", False),
              ("Qwen/Qwen3-32B", "h100_sxm", "", False))
     write("p.csv", HEADER + "".join(row % (i, *case[:3]) for i, case in enumerate(cases)))
     for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):

@@ -107,6 +107,36 @@ comm_ps(const Device *device, guint32 tp, guint32 tokens)
   return piece.base_ps[COST_COMM];
 }
 
+/* MiniMax's norms are over all heads: a further sum a layer, of two numbers a token, whatever the
+ * number of tokens. */
+static void
+test_norm_sums(void)
+{
+  g_autoptr(Device) device = shipped_device("h100-sxm");
+  g_autoptr(Model) model = shipped_model("minimax-m2");
+  const RooflineConfig config = {.device = device,
+                                 .model = model,
+                                 .block_size = 16,
+                                 .tensor_parallel_size = 8,
+                                 .expert_groups = 8,
+                                 .scheduler = HOST_VLLM_V1,
+                                 .what_if = WHAT_IF_NONE};
+
+  for (guint32 tokens = 1; tokens <= 4096; tokens *= 64) {
+    const CostShape shape = {
+        .contexts.count = tokens, .contexts.sum = tokens, .sampled = tokens, .sequences = tokens};
+    CostPiece with, without;
+    for (guint wide = 0; wide < 2; wide++) {
+      model->kinds[0].mixer.normed_wide = wide == 1;
+      g_autoptr(CostModel) costs = roofline_new(&config, NULL);
+      cost_model_step(costs, &shape, 1, wide == 1 ? &with : &without);
+    }
+    g_assert_cmpuint(model->n_kinds, ==, 1);
+    g_assert_cmpfloat_with_epsilon((double)(with.base_ps[COST_COMM] - without.base_ps[COST_COMM]),
+                                   62 * device->allreduce_direct_latency_ps, 2);
+  }
+}
+
 /* L40S: 160 sums of 8192 x 8192 elements over two, four and eight devices by each rate, and of one
  * token by the steps of a ring. */
 static void
@@ -130,36 +160,51 @@ test_groups_of_devices(void)
   g_assert_cmpfloat(rates[0], >, 4 * rates[1]);
 }
 
-/* A decode over a long context reads by the share of its kind of attention. */
+/* What a decode over long contexts takes of attention. */
+static gint64
+reading_ps(const Device *device, const char *model_name, guint32 kv_bits)
+{
+  g_autoptr(Model) model = shipped_model(model_name);
+  model->kv_bits = kv_bits;
+  const RooflineConfig config = {.device = device,
+                                 .model = model,
+                                 .block_size = 16,
+                                 .tensor_parallel_size = 8,
+                                 .scheduler = HOST_VLLM_V1,
+                                 .what_if = WHAT_IF_NONE};
+  g_autoptr(CostModel) costs = roofline_new(&config, NULL);
+  const CostShape shape = {
+      .contexts.count = 64, .contexts.sum = 1 << 20, .sampled = 64, .sequences = 64};
+  CostPiece piece;
+
+  cost_model_step(costs, &shape, 1, &piece);
+  return piece.base_ps[COST_ATTENTION];
+}
+
+/* KV is read by the share of its kind of attention, and of its width. */
 static void
-test_latent(void)
+test_reading(void)
 {
   static const struct {
+    gsize offset;
     const char *model;
-    double least, most;
-  } cases[] = {{"deepseek-r1", 1.8, 2.01}, {"llama-3.1-70b", 0.999, 1.001}};
+    guint32 kv_bits; /* the one that half of the share counts for */
+  } cases[] = {
+      {G_STRUCT_OFFSET(Device, decode_latent_efficiency), "deepseek-r1", 16},
+      {G_STRUCT_OFFSET(Device, decode_fp8_efficiency), "llama-3.1-70b", 8},
+      {G_STRUCT_OFFSET(Device, decode_efficiency), "llama-3.1-70b", 16},
+  };
 
-  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-    gint64 took[2];
-    for (guint j = 0; j < 2; j++) {
-      g_autoptr(Device) device = shipped_device("b200");
-      g_autoptr(Model) model = shipped_model(cases[i].model);
-      device->decode_latent_efficiency /= 1 + j;
-      RooflineConfig config = {.device = device,
-                               .model = model,
-                               .block_size = 16,
-                               .tensor_parallel_size = 8,
-                               .scheduler = HOST_VLLM_V1,
-                               .what_if = WHAT_IF_NONE};
-      g_autoptr(CostModel) costs = roofline_new(&config, NULL);
-      const CostShape shape = {
-          .contexts.count = 64, .contexts.sum = 1 << 20, .sampled = 64, .sequences = 64};
-      CostPiece piece;
-      cost_model_step(costs, &shape, 1, &piece);
-      took[j] = piece.base_ps[COST_ATTENTION];
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+    for (guint j = 0; j < G_N_ELEMENTS(cases); j++) {
+      g_autoptr(Device) device = shipped_device("h200");
+      gint64 before = reading_ps(device, cases[j].model, cases[j].kv_bits);
+      *(double *)G_STRUCT_MEMBER_P(device, cases[i].offset) /= 2;
+      if (i == j)
+        assert_ratio(reading_ps(device, cases[j].model, cases[j].kv_bits), before, 1.6, 2.01);
+      else
+        g_assert_cmpint(reading_ps(device, cases[j].model, cases[j].kv_bits), ==, before);
     }
-    assert_ratio(took[1], took[0], cases[i].least, cases[i].most);
-  }
 }
 
 int
@@ -170,6 +215,7 @@ main(int argc, char **argv)
   g_test_add_func("/formats/tables", test_tables);
   g_test_add_func("/formats/left-out", test_left_out);
   g_test_add_func("/formats/groups-of-devices", test_groups_of_devices);
-  g_test_add_func("/formats/latent", test_latent);
+  g_test_add_func("/formats/reading", test_reading);
+  g_test_add_func("/formats/norm-sums", test_norm_sums);
   return g_test_run();
 }

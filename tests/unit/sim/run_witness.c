@@ -43,21 +43,26 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
   g_assert_cmpuint(length, ==, queue->length);
 }
 
-/* Before a member of the clock stands nothing that has work, and the sums are those of the members.
- */
+/* Before a member of the clock stands nothing that has work: who stands there ends or starves, of
+ * whom the scheduler knows the first. And the sums are those of the members. */
 static void
 check_clock(Scheduler *scheduler)
 {
   DecodeContexts contexts = decode_contexts_through(&scheduler->config.windows);
   DecodeContexts expected = decode_contexts_through(&scheduler->config.windows);
-  gboolean loose = FALSE;
+  const Sequence *starved = NULL;
+  gboolean loose = FALSE; /* a sequence that does not starve, as far as is known */
 
   decode_clock_add_contexts(&scheduler->clock, &contexts);
   for (const Sequence *s = scheduler->running.head; s != NULL; s = s->next) {
     if (s->in_clock)
       decode_contexts_add(&expected, decode_clock_tokens(&scheduler->clock, s) + 1);
     g_assert_false(s->in_clock && loose);
-    loose |= !s->in_clock && !s->ending;
+    g_assert_true(!s->in_clock || starved == NULL || starved == scheduler->first_starved);
+    if (s->in_clock || s->ending)
+      continue;
+    loose |= s->starved_in == 0;
+    starved = starved != NULL ? starved : s;
   }
   g_assert_cmpuint(contexts.count, ==, expected.count);
   g_assert_cmpuint(contexts.sum, ==, expected.sum);
