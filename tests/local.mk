@@ -8,6 +8,7 @@ script_tests = \
   %D%/cli/bad-outputs.py \
   %D%/cli/bench-client.py \
   %D%/cli/deployment.py \
+  %D%/cli/notes.py \
   %D%/engines/copies.py \
   %D%/engines/disk.py \
   %D%/engines/front-end.py \

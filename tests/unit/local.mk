@@ -8,6 +8,7 @@ module_tests = \
   %D%/calib/import \
   %D%/calib/import-aiconfigurator \
   %D%/calib/import-keys \
+  %D%/calib/import-versions \
   %D%/calib/import-llmservingsim \
   %D%/calib/keys \
   %D%/calib/keys-layers \
@@ -55,6 +56,7 @@ report_fixture = %D%/report/report_fixture.c %D%/report/report_fixture.h
 import_fixture = %D%/calib/import_fixture.c %D%/calib/import_fixture.h
 %C%_calib_import_SOURCES = %D%/calib/import.c $(import_fixture)
 %C%_calib_import_aiconfigurator_SOURCES = %D%/calib/import-aiconfigurator.c $(import_fixture)
+%C%_calib_import_versions_SOURCES = %D%/calib/import-versions.c $(import_fixture)
 %C%_calib_moe_fit_SOURCES = %D%/calib/moe-fit.c $(import_fixture)
 %C%_calib_import_llmservingsim_SOURCES = %D%/calib/import-llmservingsim.c $(import_fixture)
 shipped_fixture = %D%/calib/shipped_fixture.c %D%/calib/shipped_fixture.h
