@@ -139,6 +139,7 @@ prepare(CapacityVerb *v, const char *path, GError **error)
   v->capacity.plan = v->plan;
   if (v->plan == NULL)
     return FALSE;
+  shelf_tell_notes(v->capacity.shelf, VERB);
   return v->output == NULL ||
          (v->results = results_open(v->output, RESULTS_LOCK_WAIT_MS, error)) != NULL;
 }

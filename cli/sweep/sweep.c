@@ -267,6 +267,8 @@ manage(Sweep *s, const char *path)
                    check_detail(s, &error) && open_results(s, &error);
   int status;
 
+  if (ready)
+    shelf_tell_notes(s->shelf, SWEEP_VERB);
   if (ready && s->options.dry_run) {
     cluster_go(&s->cluster, FALSE);
     return sweep_print_cells(s);
