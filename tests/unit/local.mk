@@ -1,5 +1,8 @@
 # A test of a part of the program, in a folder as that of the part: a program %D%/FOLDER/NAME from one file of that name.
+# The long ones first.
 module_tests = \
+  %D%/sim/invariants \
+  %D%/live/live \
   %D%/calib/devices \
   %D%/calib/gemm-fit \
   %D%/calib/import \
@@ -18,7 +21,6 @@ module_tests = \
   %D%/calib/server-memory \
   %D%/calib/formats \
   %D%/calib/shared-experts \
-  %D%/live/live \
   %D%/live/weights \
   %D%/models/model \
   %D%/models/model-memory \
@@ -29,7 +31,6 @@ module_tests = \
   %D%/scenario/defaults \
   %D%/sim/executor \
   %D%/sim/group-cache \
-  %D%/sim/invariants \
   %D%/sim/kv-groups \
   %D%/sim/layerwise \
   %D%/sim/metrics \
