@@ -68,7 +68,8 @@ tree_tests = \
   %D%/package/gpu-day-loan.sh \
   %D%/package/man.sh \
   %D%/package/notebook.py
-# The long ones, the kernels', stand before these: so nobody waits for one at the end.
+# The long ones, the kernels' and those of faults, stand before these, and tests of parts behind, which are short but for the
+# first: so nobody waits for one at the end.
 TESTS += $(tree_tests) $(script_tests) $(module_tests)
 EXTRA_DIST += $(script_tests) $(tree_tests) %D%/package/bare-debian %D%/package/gpu-day-fakes.sh %D%/package/own-tmpdir %D%/package/without-cuda.sh %D%/package/without-python
 # Modules of Python that tests of several folders share are here, others beside their users.
