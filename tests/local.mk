@@ -45,6 +45,7 @@ script_tests = \
   %D%/reading/profile.py \
   %D%/reading/sessions.py \
   %D%/reading/traces.py \
+  %D%/report/bare-pages.py \
   %D%/report/database.py \
   %D%/report/explain.py \
   %D%/report/perfetto.py \
