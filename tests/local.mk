@@ -83,4 +83,5 @@ EXTRA_DIST += \
   %D%/random/plain_engine.py \
   %D%/random/random_words.py \
   %D%/random/sglang_engine.py \
+  %D%/random/trtllm_engine.py \
   %D%/random/vllm_engine.py
