@@ -176,7 +176,7 @@ sniff(const char *path)
 {
   g_auto(Place) place = {0};
 
-  return find_place(path, &place) || is_lone_moe(path);
+  return llmservingsim_is_hardware(path) || find_place(path, &place) || is_lone_moe(path);
 }
 
 static gboolean
@@ -241,12 +241,32 @@ add_launch(LlmServingSim *reader)
   profile_add(reader->profile, &sample);
 }
 
+/* What was left out, by reason. */
 static void
-add_notes(LlmServingSim *reader)
+tell_left_out(LlmServingSim *reader)
 {
   g_autoptr(GList) names =
       g_list_sort(g_hash_table_get_keys(reader->left_out), (GCompareFunc)strcmp);
 
+  for (GList *name = names; name != NULL; name = name->next)
+    import_add_note(reader->profile, "%u rows were left out: %s.",
+                    GPOINTER_TO_UINT(g_hash_table_lookup(reader->left_out, name->data)),
+                    (const char *)name->data);
+}
+
+static gboolean
+read_collectives(LlmServingSim *reader, const char *path, GError **error)
+{
+  if (!llmservingsim_read_hardware(reader, path, error))
+    return FALSE;
+  import_know_device(reader->profile, reader->gpu);
+  tell_left_out(reader);
+  return TRUE;
+}
+
+static void
+add_notes(LlmServingSim *reader)
+{
   import_add_note(reader->profile,
                   "LLMServingSim: kernel time of an eager model of one layer, without the host's; "
                   "shapes are those of %s; a norm adds the residual, and there are two a layer; "
@@ -255,10 +275,7 @@ add_notes(LlmServingSim *reader)
   import_add_note(reader->profile,
                   "attention_skew is timed on three times the scale of attention: only ratios of "
                   "its variants count. Its published fit (skew_fit.csv) is not read.");
-  for (GList *name = names; name != NULL; name = name->next)
-    import_add_note(reader->profile, "%u rows were left out: %s.",
-                    GPOINTER_TO_UINT(g_hash_table_lookup(reader->left_out, name->data)),
-                    (const char *)name->data);
+  tell_left_out(reader);
 }
 
 static Model *
@@ -376,6 +393,8 @@ import_read(Profile *profile, const char *path, const ImportContext *context, GE
 
   reader.left_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   reader.versions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  if (llmservingsim_is_hardware(path))
+    return read_collectives(&reader, path, error);
   if (!find_place(path, &place)) {
     if (is_lone_moe(path))
       return read_lone_moe(&reader, path, context, error);

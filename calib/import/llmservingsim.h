@@ -38,5 +38,9 @@ gboolean llmservingsim_is_table(const char *name);
 gboolean llmservingsim_read_folder(LlmServingSim *reader, const char *folder, const char *only,
                                    guint *n_tables, GError **error);
 
+/* hardware.yaml, which is of a card and not of a model; sets reader->gpu. */
+gboolean llmservingsim_is_hardware(const char *path);
+gboolean llmservingsim_read_hardware(LlmServingSim *reader, const char *path, GError **error);
+
 /* Reads a table of experts that stands by itself, of one device. */
 gboolean llmservingsim_read_moe(LlmServingSim *reader, const char *path, GError **error);

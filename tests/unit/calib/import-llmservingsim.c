@@ -306,6 +306,31 @@ test_state_tables(Fixture *fixture, gconstpointer unused)
               "2 rows were left out: layers with a state in a step of prefills and decodes");
 }
 
+/* Collectives of a card, by themselves. */
+static void
+test_hardware(Fixture *fixture, gconstpointer unused)
+{
+#define COLLECTIVES                                                                                \
+  "spec:\n  gpu_name: NVIDIA RTX PRO 6000 Blackwell Server Edition\nmeasured:\n  interconnect:\n"  \
+  "    npus: 2\n    dtype: bfloat16\n    samples:\n    - collective: all_gather\n      bytes: "    \
+  "4096\n      us: 10.5\n    - collective: all_reduce\n      bytes: 8192\n      us: 20\n"
+  g_autofree char *path =
+      write_file(fixture, "hardware.yaml",
+                 COLLECTIVES "      us_graphed: 12.5\n      repeats_us:\n      - 12.5\n");
+  g_autofree char *bad =
+      write_file(fixture, "x/hardware.yaml", COLLECTIVES "      us_graphed: soon\n");
+  g_autofree char *none = write_file(fixture, "y/hardware.yaml", "spec:\n  gpu_name: X\n");
+
+  (void)unused;
+  import_fails(fixture, bad, ":14: us_graphed is \"soon\", expected a number above 0");
+  import_fails(fixture, none, "has no sample of an all_reduce");
+  import(fixture->profile, path, NULL);
+  expect_count(fixture->profile, OP_ALL_REDUCE, 1);
+  expect_ns(fixture->profile, OP_ALL_REDUCE, "nccl", "bfloat16", SHAPE(8192, 2), 12500);
+  g_assert_cmpstr(fixture->profile->device, ==, "rtx-pro-6000");
+  expect_note(fixture, "1 rows were left out: the collective all_gather");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -318,6 +343,7 @@ main(int argc, char **argv)
   ADD("/import/llmservingsim/experts", test_experts);
   ADD("/import/llmservingsim/experts-alone", test_experts_alone);
   ADD("/import/llmservingsim/sparse", test_sparse);
+  ADD("/import/llmservingsim/hardware", test_hardware);
   ADD("/import/llmservingsim/keys", test_keys);
   ADD("/import/llmservingsim/states", test_state_tables);
 #undef ADD
