@@ -136,7 +136,7 @@ def test_wide_table():
         text = whole if width is None else in_terminal(width, *words)
         lines = text[:text.index("* best of its row")].splitlines()
         heads = [i for i, line in enumerate(lines) if re.match(" {20}.* change$", line)]
-        check_equal([word for i in heads for word in lines[i].split() if word != "change"], policies, str(width))
+        check_equal([word for i in heads for word in lines[i].replace(" (a bound)", "").split() if word != "change"], policies, str(width))
         parts = [[line[:22].strip() for line in lines[start + 1:end] if line]
                  for start, end in zip(heads, [*heads[1:], len(lines)])]
         check(len(parts) > 1 and all(part == parts[0] for part in parts) and len(parts[0]) > 20, parts)
@@ -286,6 +286,12 @@ def test_what_if():
         check_equal(summary["steps"], plain["steps"], scale)
         check_equal(summary["config"]["what_if"], scale)
     check_equal(run_json(*BURST, "--what-if", "host=0")["time_s"]["host"], 0.0)
+    def hosts(*words):  # what is said of one that is not known
+        return [one.partition(": ")[2] for one in run_json(*DEMO, "--limit", "2", *words)["config"].get("assumed", []) if one.startswith("host unknown")]
+    usual, double = hosts("--scheduler", "vllm"), hosts("--scheduler", "vllm", "--what-if", "host=2x")
+    check_equal((len(usual), hosts("--scheduler", "vllm", "--what-if", "host=0")), (1, []))
+    check_equal(double[0].replace(", all 2 times by --what-if", ""), usual[0])
+    check("all 2 times" in double[0], double)
     both = ["--tensor-parallel-size", "2"]
     check(run_json(*BURST, *both)["time_s"]["comm"] > 0)
     check_equal(run_json(*BURST, *both, "--what-if", "comm=0")["time_s"]["comm"], 0.0)

@@ -115,7 +115,7 @@ table_free(Table *table)
   g_free(table);
 }
 
-enum { SHAPE_HEADS = 5 }; /* of the three operations, the first field of the key */
+enum { SHAPE_HEADS = 5 }; /* of the operations, the first field of the key */
 
 AttentionKey
 attention_key_of(const ProfileSample *sample, guint first)
@@ -318,6 +318,25 @@ attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean 
     return MAX(sum - fit->least_ps, fit->least_ps);
   }
   return prefill ? prefill_at(fit, at, measured) : part_at(fit, FALSE, at, measured);
+}
+
+enum { REACH_SPANS = 4 };
+
+double
+attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached)
+{
+  const Table *all = fit->all;
+  guint i = curve_segment(all->x, all->n, new_tokens);
+  double last = G_MAXDOUBLE, span = G_MAXDOUBLE;
+
+  for (guint j = i; j <= MIN(i + 1, all->n - 1); j++) {
+    const Table *chunks = all->tables[j]->tables[0]; /* with the fewest decodes */
+    if (all->x[j] == 0)
+      continue;
+    last = MIN(last, chunks->x[chunks->n - 1]);
+    span = MIN(span, chunks->x[chunks->n - 1] - chunks->x[0]);
+  }
+  return cached - last > REACH_SPANS * span ? last : cached;
 }
 
 static void
