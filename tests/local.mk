@@ -26,6 +26,7 @@ script_tests = \
   %D%/published/accuracy.py \
   %D%/published/copies.py \
   %D%/published/memory.py \
+  %D%/published/reports.py \
   %D%/published/starts.py \
   %D%/random/fuzz.py \
   %D%/random/monotonic.py \
