@@ -180,7 +180,8 @@ search(CapacityVerb *v, const char *path)
                      v->results != NULL ? " and are kept; start it again to go on"
                                         : "; -o FILE.db keeps them");
   }
-  cli_note(VERB, "%u searches made now, %u in all", n_run, v->plan->table.cells->len);
+  cli_note(VERB, "%u search%s made now, %u in all", n_run, n_run == 1 ? "" : "es",
+           v->plan->table.cells->len);
   return print(v);
 }
 

@@ -194,14 +194,39 @@ read_llama4(Tower *t, guint64 *parameters)
   return TRUE;
 }
 
+/* ERNIE 4.5 VL: what merges patches of a frame, and two frames, and makes them the decoder's. */
+static gboolean
+read_ernie(Tower *t, guint64 *parameters)
+{
+  const ConfigReader *r = &t->reader;
+  guint32 merge, frames, ratio;
+  guint64 h, merged;
+
+  if (!config_count(r, "hidden_size", CONFIG_MAX_HIDDEN, &t->width) ||
+      !config_count(r, "depth", CONFIG_MAX_LAYERS, &t->layers) ||
+      !config_count_or(r, "mlp_ratio", 64, 4, &ratio) ||
+      !config_count_or(r, "intermediate_size", CONFIG_MAX_FFN, ratio * t->width, &t->ffn) ||
+      !config_count_or(r, "patch_size", 256, 14, &t->patch) ||
+      !config_count_or(r, "spatial_merge_size", 64, 2, &merge) ||
+      !config_count_or(r, "temporal_merge_size", 64, 2, &frames))
+    return FALSE;
+  h = t->width;
+  merged = h * merge * merge;
+  *parameters = product(h, 3 * (guint64)t->patch * t->patch, FALSE) +
+                t->layers * block_with_biases(t) + 2 * h + 2 * product(merged, merged, TRUE) +
+                product(merged, merged * frames, TRUE) + product(merged, merged, TRUE) +
+                4 * merged + product(t->text_width, merged, TRUE) + t->text_width;
+  return TRUE;
+}
+
 static const struct {
   const char *family; /* how its model_type begins */
   gboolean (*read)(Tower *tower, guint64 *parameters);
 } kinds[] = {
-    {"qwen3_vl", read_qwen3},       {"qwen3_5", read_qwen3},    {"qwen2_5_vl", read_qwen2_5},
-    {"qwen2_vl", read_qwen2},       {"mistral3", read_pixtral}, {"gemma3", read_siglip},
-    {"llama4", read_llama4},        {"gemma4", read_gemma4},    {"qwen2_5_omni", read_qwen2_5},
-    {"qwen3_omni_moe", read_qwen3},
+    {"qwen3_vl", read_qwen3},       {"qwen3_5", read_qwen3},         {"qwen2_5_vl", read_qwen2_5},
+    {"qwen2_vl", read_qwen2},       {"mistral3", read_pixtral},      {"gemma3", read_siglip},
+    {"llama4", read_llama4},        {"gemma4", read_gemma4},         {"qwen2_5_omni", read_qwen2_5},
+    {"qwen3_omni_moe", read_qwen3}, {"ernie4_5_moe_vl", read_ernie}, {"ernie4_5_vl", read_ernie},
 };
 
 /* TRUE for an object of the file that describes a part of the model which is read nowhere. */

@@ -26,6 +26,7 @@ script_tests = \
   %D%/published/accuracy.py \
   %D%/published/copies.py \
   %D%/published/memory.py \
+  %D%/published/reports.py \
   %D%/published/starts.py \
   %D%/random/fuzz.py \
   %D%/random/monotonic.py \
@@ -45,6 +46,7 @@ script_tests = \
   %D%/reading/profile.py \
   %D%/reading/sessions.py \
   %D%/reading/traces.py \
+  %D%/report/bare-pages.py \
   %D%/report/database.py \
   %D%/report/explain.py \
   %D%/report/perfetto.py \
@@ -82,4 +84,5 @@ EXTRA_DIST += \
   %D%/random/plain_engine.py \
   %D%/random/random_words.py \
   %D%/random/sglang_engine.py \
+  %D%/random/trtllm_engine.py \
   %D%/random/vllm_engine.py

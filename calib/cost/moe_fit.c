@@ -93,8 +93,7 @@ find_table(const Profile *profile, const Layer *layer, const ExpertSplit *split,
     dtype_candidates(experts->format.name, dtypes);
   for (guint i = 0; i < G_N_ELEMENTS(variants); i++)
     for (guint j = 0; dtypes[j] != NULL; j++) {
-      *table = (Table){
-          .variant = variants[i], .dtype = dtypes[j], .tp = expert_split_parts(split)};
+      *table = (Table){.variant = variants[i], .dtype = dtypes[j], .tp = expert_split_parts(split)};
       if (has_table(profile, layer, split, table))
         return TRUE;
     }

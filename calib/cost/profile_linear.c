@@ -72,7 +72,7 @@ add_kind(ProfileLinear *self, const Profile *profile, const RooflineConfig *conf
   for (guint j = without_mixer ? layer->n_mixer_matrices : 0; j < end; j++) {
     const Matrix *matrix = &layer->matrices[j];
     PlainProduct *product = &kind->products[kind->n_products];
-    if (matrix->copies > 1)
+    if (matrix->copies > 1 || matrix->active == 0)
       continue;
     kind->n_products++;
     *product = (PlainProduct){.n = matrix_rank_n(matrix, &layer->mixer, self->tp),

@@ -68,10 +68,8 @@ typedef struct {
 } LatentWidths;
 
 static const LatentWidths latent_widths[] = {
-    {"DeepseekV3ForCausalLM", 512, 64, 128},
-    {"DeepseekV2ForCausalLM", 512, 64, 128},
-    {"DeepseekV32ForCausalLM", 512, 64, 128},
-    {"GlmMoeDsaForCausalLM", 512, 64, 256},
+    {"DeepseekV3ForCausalLM", 512, 64, 128},          {"DeepseekV2ForCausalLM", 512, 64, 128},
+    {"DeepseekV32ForCausalLM", 512, 64, 128},         {"GlmMoeDsaForCausalLM", 512, 64, 256},
     {"KimiK3ForConditionalGeneration", 512, 64, 128},
 };
 
@@ -95,10 +93,10 @@ block_variant(CsvTable *table, const char *architecture)
   const char *products = aiconfigurator_text(table, "gemm_type");
   gboolean is_shared = g_str_has_suffix(aiconfigurator_text(table, "op_name"), SKIPS_INDEXER);
 
-  return *products == '\0' ? g_strdup("")
-                           : g_strdup_printf(ATTENTION_BLOCK "%s/%s%s", architecture,
-                                             import_dtype(products),
-                                             is_shared ? ATTENTION_SHARED : "");
+  return *products == '\0'
+             ? g_strdup("")
+             : g_strdup_printf(ATTENTION_BLOCK "%s/%s%s", architecture, import_dtype(products),
+                               is_shared ? ATTENTION_SHARED : "");
 }
 
 static void
@@ -147,10 +145,8 @@ read_picked(Aiconfigurator *reader)
   variant = block_variant(table, architecture);
   const char *pair = dtype_of_pair(aiconfigurator_text(table, "mla_dtype"),
                                    aiconfigurator_text(table, "kv_cache_dtype"), &made);
-  const gint64 decode[] = {0,     0,        0,        sequences, length + before,
-                           heads, kv_heads, HEAD_DIM, PICKED};
-  const gint64 prefill[] = {sequences, length,   before,   0,     0,
-                            heads,     kv_heads, HEAD_DIM, PICKED};
+  const gint64 decode[] = {0, 0, 0, sequences, length + before, heads, kv_heads, HEAD_DIM, PICKED};
+  const gint64 prefill[] = {sequences, length, before, 0, 0, heads, kv_heads, HEAD_DIM, PICKED};
   aiconfigurator_add(reader, OP_ATTENTION_SPARSE, variant, pair, is_decode ? decode : prefill,
                      time_ms);
 }

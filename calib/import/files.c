@@ -21,8 +21,7 @@ typedef struct {
 static FileList
 file_list_new(void)
 {
-  return (FileList){g_ptr_array_new_with_free_func(g_free),
-                    g_ptr_array_new_with_free_func(g_free)};
+  return (FileList){g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free)};
 }
 
 static void
@@ -326,8 +325,7 @@ read_files(const Selection *self, Profile *profile, GError **error)
     import_know_device(profile, gpu);
   }
   if (self->of_devices > 0)
-    profile_add_note(profile, "%u files are of other devices and were left out.",
-                     self->of_devices);
+    profile_add_note(profile, "%u files are of other devices and were left out.", self->of_devices);
   if (self->of_engines > 0)
     profile_add_note(profile, "%u files are of other engines than %s and were left out.",
                      self->of_engines, self->engine);

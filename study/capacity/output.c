@@ -146,7 +146,7 @@ add_row(Table *table, const Capacity *c, const CapacityRow *row)
     table_add(table, "–");
   else
     table_take(table, row->load == 0 ? g_strdup("none") : load_text(row, row->load));
-  table_take(table, row->failure != NULL || row->load == 0
+  table_take(table, row->failure != NULL || row->load == 0 || row->unlimited
                         ? g_strdup("")
                         : g_strdup_printf("%s to %s", low, high));
   for (guint i = 0; i < c->slo.n; i++) {
@@ -244,6 +244,12 @@ capacity_text(const Capacity *c)
     g_string_append(text,
                     "\n* on the front: no other has as much load, no more latency and no more "
                     "cards. Figures are those at the load.\n");
+  for (guint i = 0; i < rows->len; i++)
+    if (g_array_index(rows, CapacityRow, i).load == 0) {
+      g_string_append(text, "\nWhere none is held, figures are those of the last load that was "
+                            "tried.\n");
+      break;
+    }
   for (guint i = 0; i < rows->len; i++)
     if (g_array_index(rows, CapacityRow, i).is_bound) {
       g_string_append(text, "A bound knows or gets what no server can: it is on no front.\n");

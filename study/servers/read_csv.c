@@ -298,7 +298,8 @@ server_points_read_csv(const char *path, const char *folder, GPtrArray *points, 
     g_set_error(
         error, cause->domain, cause->code,
         "%s; expected a table of published points, with the columns id, model_path, system, "
-        "backend and those that doc/servers.md names, or what a benchmark wrote",
+        "backend, backend_version, precision, isl, osl, batch_size, tp_size, silicon_ttft_ms and "
+        "silicon_tpot_ms, or the result of vllm bench serve, SGLang, AIPerf or GuideLLM",
         cause->message);
   else
     g_propagate_error(error, g_steal_pointer(&cause));

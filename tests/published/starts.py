@@ -219,6 +219,24 @@ def test_eager():
         check(eager["kv_tokens"] > usual["kv_tokens"], (usual, eager))
 
 
+def test_two_unlinked():
+    """Qwen3.8-27B-FP8 on two RTX 5090s as vLLM's recipes have it (pull request 810), which no figure was read off but its weights: 14.28 GiB, 377,456 tokens"""
+    write("fp8.json", json.dumps({**json.loads(read(config("Qwen3.8-27B"))), "quantization_config": BLOCKS}))
+    found = succeed("model", "show", "fp8.json", "--device", "rtx-5090", "--tensor-parallel-size", "2", "--scheduler", "vllm-0.26",
+                    "--max-model-len", "262144", "--format", "json").json["server"]
+    check_close(found["kv_tokens"], 377456, relative=0.04)
+    check_close(found["weight_bytes"] / GIB, 14.28, relative=0.015)
+
+
+def test_runner_of_states():
+    """Before 0.30 models with recurrent states are not served by model runner V2, whose profile run samples from 16-bit logits alone"""
+    for name, version, bytes_a_logit in (("Qwen3.8-27B", "0.28", 14), ("Qwen3-8B", "0.28", 2), ("Qwen3.8-27B", "0.32", 2)):
+        few, many = (server(name, "h200", version, ["--max-num-seqs", n, "--max-num-batched-tokens", "512", "--enforce-eager"])
+                     for n in ("8000", "9000"))
+        vocab, hidden = (248320, 5120) if name == "Qwen3.8-27B" else (151936, 4096)
+        check_equal(many["activation_bytes"] - few["activation_bytes"], 1000 * (bytes_a_logit * vocab + 2 * 2 * hidden), name)
+
+
 def test_graphs():
     """graphs are counted in proportion to their number: 7 for 4 sequences, 86 for 256 and more ("PIECEWISE=51, FULL=35")"""
     sizes = [server("Qwen3-8B", "l40s", "0.28", ["--max-num-seqs", n])["graph_bytes"] for n in ("4", "256", "1024")]

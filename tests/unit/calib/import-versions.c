@@ -1,5 +1,5 @@
-/* Folders of aiconfigurator as its newest versions have them: files of several engines, libraries of
- * several versions, operations that look like others, columns that are not known. */
+/* Folders of aiconfigurator as its newest versions have them: files of several engines, libraries
+ * of several versions, operations that look like others, columns that are not known. */
 #include "tests/unit/calib/import_fixture.h"
 
 #include <string.h>
@@ -66,13 +66,12 @@ test_two_engines(Fixture *fixture, gconstpointer unused)
 static void
 test_library(Fixture *fixture, gconstpointer unused)
 {
-  g_autofree char *old = write_file(
-      fixture, "b200/comm/nccl/2.9.1/nccl_perf.csv",
-      NCCL "TRTLLM,2.9.1,NVIDIA B200,all_reduce,NCCL,half,2,128,3\n");
-  g_autofree char *new = write_file(
-      fixture, "b200/comm/nccl/2.29.2/nccl_perf.csv",
-      NCCL "TRTLLM,2.29.2,NVIDIA B200,all_reduce,NCCL,half,2,128,2\n"
-           "TRTLLM,2.29.2,NVIDIA B200,all_reduce,oneCCL,half,2,64,2\n");
+  g_autofree char *old = write_file(fixture, "b200/comm/nccl/2.9.1/nccl_perf.csv",
+                                    NCCL "TRTLLM,2.9.1,NVIDIA B200,all_reduce,NCCL,half,2,128,3\n");
+  g_autofree char *new =
+      write_file(fixture, "b200/comm/nccl/2.29.2/nccl_perf.csv",
+                 NCCL "TRTLLM,2.29.2,NVIDIA B200,all_reduce,NCCL,half,2,128,2\n"
+                      "TRTLLM,2.29.2,NVIDIA B200,all_reduce,oneCCL,half,2,64,2\n");
   g_autofree char *wide = write_file(
       fixture, "b200/comm/sglang/1/wideep_deepep_ll_perf.csv",
       "framework,version,device,op_name,kernel_source,combine_avg_t_us\nsglang,1,B200,ll,k,1\n");
@@ -91,8 +90,9 @@ test_library(Fixture *fixture, gconstpointer unused)
 static void
 test_cards(Fixture *fixture, gconstpointer unused)
 {
-  g_autofree char *one = write_file(fixture, "a/gemm_perf.csv",
-                                    AI_GEMM ROW("VLLM,0.24.0", "NVIDIA A100-SXM4-80GB", "gemm") "fp8,1,2,3,1\n");
+  g_autofree char *one =
+      write_file(fixture, "a/gemm_perf.csv",
+                 AI_GEMM ROW("VLLM,0.24.0", "NVIDIA A100-SXM4-80GB", "gemm") "fp8,1,2,3,1\n");
   g_autofree char *other =
       write_file(fixture, "a/other_gemm_perf.csv",
                  AI_GEMM ROW("VLLM,0.24.0", "NVIDIA A800-SXM4-80GB", "gemm") "fp8,1,2,3,1\n");
@@ -122,9 +122,9 @@ test_blocks(Fixture *fixture, gconstpointer unused)
       ROW("SGLang,1", B200, "glm5_topk_module") GLM "1,1,255,0.0\n"                     /* */
       ROW("SGLang,1", B200, "glm5_mqa_logits_module") GLM "4,1,0,0.1\n"                 /* */
       ROW("SGLang,1", B200, "msa_generation_module") "m,MiniMaxM3ForCausalLM,bfloat16," /* */
-      "bfloat16,nvfp4,32,4,1,2,255,5\n"                                                 /* */
+                                                     "bfloat16,nvfp4,32,4,1,2,255,5\n"  /* */
       ROW("SGLang,1", B200, "msa_context_module") "m,MiniMaxM3ForCausalLM,bfloat16,"    /* */
-      "bfloat16,nvfp4,8,1,64,8,128,6\n"                                                 /* */
+                                                  "bfloat16,nvfp4,8,1,64,8,128,6\n"     /* */
       ROW("SGLang,1", B200, "msa_context_module") "m,Other,bfloat16,bfloat16,nvfp4,8,1,64,8,0,6\n");
   const Profile *profile = fixture->profile;
 
