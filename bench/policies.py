@@ -176,7 +176,7 @@ def part_regret():
                          "%s, %s %s" % (best["overflow"], best["victim"], percent(best["regret"])), "%.2f s" % found,
                          "%.2f s" % bounds["swap-free"], "%.2f s" % bounds["unlimited-memory"], whole["best_found"]["runs"]])
     return table(["traffic, memory", "evictions", "the engine's own", "its regret", "best policy, its regret", "best schedule found",
-                  "swap-free, best victim", "unlimited memory (a bound)", "runs"], rows)
+                  "swap-free, best victim (a bound)", "unlimited memory (a bound)", "runs"], rows)
 
 
 def gap_case(engine, seed, outputs):

@@ -1,4 +1,5 @@
-/* Piecewise linear functions of one variable through measured points. */
+/* Piecewise linear functions of one variable through measured points. x and y are in whatever unit
+ * the caller has; nothing here fails. */
 #pragma once
 
 #include <glib.h>
@@ -9,13 +10,15 @@ typedef struct {
   double *y;
 } Curve;
 
-/* Copies the points, which need not be sorted; of equal x the mean y counts. At least one. */
+/* Copies the n points, which need not be sorted; of equal x the mean y counts. n is 1 or more. The
+ * caller frees the curve. */
 Curve *curve_new(const double *x, const double *y, guint n);
 void curve_free(Curve *curve);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Curve, curve_free)
 
-/* The value at x. Below the first point that one's; above the last, along the last segment, which
- * may not fall. *inside: x lies in the measured range. */
+/* The value at x. Below the first point it is that point's. Above the last it goes on along the
+ * last segment, or level where that one falls; of a single point in proportion to x. *inside:
+ * whether x lies in the measured range. */
 double curve_at(const Curve *curve, double x, gboolean *inside);
 
 /* Index of the segment that holds x: 0 … n - 2; 0 if there is but one point. */

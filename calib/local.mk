@@ -57,6 +57,9 @@ libspillway_calib_a_SOURCES = \
   %D%/import/frontier.c \
   %D%/import/import.c %D%/import/import.h \
   %D%/import/llmservingsim.c %D%/import/llmservingsim.h \
+  %D%/import/llmservingsim_attention.c \
+  %D%/import/llmservingsim_hardware.c \
+  %D%/import/llmservingsim_rows.c \
   %D%/import/llmservingsim_tables.c \
   %D%/import/merge.c \
   %D%/import/origins.c \

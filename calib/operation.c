@@ -60,6 +60,12 @@ const Operation operations[OPERATIONS] = {
                    "what a captured graph spares of kernels that were timed one by one",
                    {"kernels"},
                    FALSE},
+    [OP_ATTENTION_SPARSE] = {"attention_sparse",
+                             "attention over the tokens that an indexer picks, or a block of it "
+                             "with its products",
+                             {"prefills", "new_tokens", "cached_tokens", "decodes", "context",
+                              "heads", "kv_heads", "head_dim", "picked"},
+                             TRUE},
 };
 
 gboolean

@@ -30,17 +30,22 @@
  *   attention_window  as attention, and window: each token sees the last `window` tokens alone
  *   mla             attention over one latent vector a token, as attention: prefills, new_tokens,
  *                   cached_tokens, decodes, context, heads, latent_dim, rope_dim, value_dim;
- *                   variant: "" the kernels, or what a block's time holds with its products
- *                   (MLA_BLOCK, the architecture, the products' dtype)
+ *                   variant: "" the kernels, MLA_SPARSE those over the tokens that an indexer
+ *                   picks, with its own, or what a block's time holds with its products
+ *                   (ATTENTION_BLOCK, the architecture, the products' dtype; behind them
+ *                   ATTENTION_SHARED where it takes the tokens that a layer before it picked)
  *   moe             tokens, hidden, ffn, active, experts, moe_tp, moe_ep, touched: the routed
  *                   experts of one layer, of which a token passes `active`; ffn is an expert's
  *                   width before it is split; variant: how tokens are drawn (balanced,
- *                   power_law_1.2 …), or MOE_TOUCHED: a batch reads `touched` experts (else 0)
+ *                   power_law_1.2 …), or MOE_TOUCHED: a batch reads `touched` experts (else 0),
+ *                   and router and shared experts are in the time
  *   recurrent       sequences, tokens, hidden, groups, state_dim, heads, head_dim, conv, chunk: a
  *                   kernel of a layer with a state (Mamba 2, gated delta), over sequences of
  *                   `tokens` each; variant: the layer's kind / the kernel / prefill or decode
  *   launch          kernels: what so many kernels of the tables, each timed as it is launched by
  *                   itself, take less in a captured graph
+ *   attention_sparse  as attention, and picked: each token sees so many tokens, which an indexer
+ *                   picks; variant: "" the kernels, the indexer's too, or a block as of mla
  *
  * All times are of one device of a tensor-parallel group, for one layer where layers repeat; heads,
  * n, k and width are what that device holds.
@@ -69,6 +74,7 @@ typedef enum {
   OP_MOE,
   OP_RECURRENT,
   OP_LAUNCH,
+  OP_ATTENTION_SPARSE,
   OPERATIONS
 } OperationKind;
 
@@ -110,8 +116,12 @@ char *operation_names(void);
 
 /* The variant of OP_MOE whose `touched` counts. */
 #define MOE_TOUCHED "touched"
-/* Variants of OP_MLA that begin so hold a block's products, too: "block/ARCHITECTURE/DTYPE". */
-#define MLA_BLOCK "block/"
+/* Variants of OP_MLA and OP_ATTENTION_SPARSE that begin so hold a block's products, too:
+ * "block/ARCHITECTURE/DTYPE", and its ending for layers without an indexer of their own. */
+#define ATTENTION_BLOCK "block/"
+#define ATTENTION_SHARED "/shared"
+/* Of OP_MLA: kernels over picked tokens, and those that pick them. */
+#define MLA_SPARSE "sparse"
 
 /* Variants of OP_CEILING. */
 #define CEILING_GEMM "gemm"     /* FLOPs of a large product */

@@ -139,6 +139,7 @@ prepare(CapacityVerb *v, const char *path, GError **error)
   v->capacity.plan = v->plan;
   if (v->plan == NULL)
     return FALSE;
+  shelf_tell_notes(v->capacity.shelf, VERB);
   return v->output == NULL ||
          (v->results = results_open(v->output, RESULTS_LOCK_WAIT_MS, error)) != NULL;
 }
@@ -179,7 +180,8 @@ search(CapacityVerb *v, const char *path)
                      v->results != NULL ? " and are kept; start it again to go on"
                                         : "; -o FILE.db keeps them");
   }
-  cli_note(VERB, "%u searches made now, %u in all", n_run, v->plan->table.cells->len);
+  cli_note(VERB, "%u search%s made now, %u in all", n_run, n_run == 1 ? "" : "es",
+           v->plan->table.cells->len);
   return print(v);
 }
 

@@ -99,6 +99,8 @@ resolve_all(Comparison *c, GError **error)
     g_autoptr(GError) mine = NULL;
     Scenario *scenario = resolve(c, names, i, &mine);
     if (scenario != NULL) {
+      if (i > 0)
+        scenario_tell_doubts(scenario, c->scenarios, "compare");
       g_ptr_array_add(c->scenarios, scenario);
     } else if (i > 0 && g_str_equal(list, "all")) {
       cli_note("compare", "left out: %s", mine->message);

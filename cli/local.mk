@@ -30,6 +30,7 @@ libspillway_cli_a_SOURCES = \
   %D%/live.c %D%/live.h \
   %D%/merge.c \
   %D%/model.c \
+  %D%/model_drafts.c %D%/model_drafts.h \
   %D%/model_memory.c %D%/model_memory.h \
   %D%/options.c \
   %D%/plot.c \

@@ -324,6 +324,7 @@ option_without_device(const ModelMemoryOptions *options)
          : options->max_num_batched_tokens != NULL ? "max-num-batched-tokens"
          : options->max_num_seqs != NULL           ? "max-num-seqs"
          : options->max_model_len != NULL          ? "max-model-len"
+         : options->speculative_config != NULL     ? "speculative-config"
          : options->offline                        ? "offline"
          : options->enforce_eager                  ? "enforce-eager"
                                                    : NULL;
@@ -340,6 +341,7 @@ free_options(ModelMemoryOptions *options)
   g_free(options->max_num_batched_tokens);
   g_free(options->max_num_seqs);
   g_free(options->max_model_len);
+  g_free(options->speculative_config);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ModelMemoryOptions, free_options)
 
@@ -391,6 +393,10 @@ command_model(int argc, char **argv)
        "pool's "
        "tokens by it",
        "N"},
+      {"speculative-config", 0, 0, G_OPTION_ARG_STRING, &options.speculative_config,
+       "load the draft layers of Qwen3-Next or Qwen3.5, as "
+       "{\"method\":\"mtp\",\"num_speculative_tokens\":N} does (default: the log's, or none)",
+       "JSON"},
       {"offline", 0, 0, G_OPTION_ARG_NONE, &options.offline,
        "the default batch sizes of vLLM's LLM(), not of its server", NULL},
       {"enforce-eager", 0, 0, G_OPTION_ARG_NONE, &options.enforce_eager,

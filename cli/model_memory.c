@@ -5,6 +5,7 @@
 
 #include "calib/cost/roofline.h"
 #include "cli.h"
+#include "model_drafts.h"
 #include "report/text/format.h"
 #include "report/text/table.h"
 #include "scenario/engine_defaults.h"
@@ -187,7 +188,8 @@ model_memory_find(const ModelMemoryOptions *options, const Model *model, guint32
   }
   memory->request.server.device = memory->device;
   memory->request.server.model = model;
-  if (!find_settings(options, memory, error) || !check_split(&memory->request.server, error))
+  if (!model_drafts_find(options, memory, error) || !find_settings(options, memory, error) ||
+      !check_split(&memory->request.server, error))
     return FALSE;
   memory->request.server.version = memory->scheduler->version;
   pool_size_find(&memory->request, &memory->pool, NULL);
@@ -200,6 +202,8 @@ model_memory_clear(ModelMemory *memory)
 {
   g_clear_pointer(&memory->device, device_free);
   g_clear_pointer(&memory->log, startup_log_free);
+  g_clear_pointer(&memory->drafting, model_free);
+  g_clear_pointer(&memory->left_out, g_free);
 }
 
 guint64
@@ -229,6 +233,8 @@ model_memory_json(const ModelMemory *memory)
       "num_gpu_blocks", (json_int_t)pool->num_gpu_blocks, "kv_tokens",
       (json_int_t)model_memory_tokens(memory));
 
+  json_object_set_new(object, "num_speculative_tokens",
+                      json_integer(request->server.model->draft_tokens));
   json_object_set_new(object, "logged_kv_tokens",
                       log != NULL && isfinite(log->kv_tokens)
                           ? json_integer((json_int_t)log->kv_tokens)
@@ -312,8 +318,8 @@ append_sum(const ModelMemory *memory, GString *text)
   }
   table_add(table, "  tokens");
   table_take(table, format_count(model_memory_tokens(memory)));
-  add_logged(table, (double)model_memory_tokens(memory), memory->log != NULL ? memory->log->kv_tokens : NAN,
-             0);
+  add_logged(table, (double)model_memory_tokens(memory),
+             memory->log != NULL ? memory->log->kv_tokens : NAN, 0);
   table_add(table, "GPU KV cache size: … tokens");
   table_append(table, "  ", text);
 }
@@ -323,17 +329,22 @@ model_memory_append(const ModelMemory *memory, GString *text)
 {
   const ServerSetup *server = &memory->request.server;
   const StartupLog *log = memory->log;
+  g_autofree char *drafts =
+      server->model->draft_tokens > 0
+          ? g_strdup_printf(", num_speculative_tokens %u", server->model->draft_tokens)
+          : g_strdup("");
 
-  g_string_append_printf(text,
-                         "\nOn %u x %s under %s: %.3g of the memory, max_num_batched_tokens %u, "
-                         "max_num_seqs %u, max_model_len %u%s; each card:\n",
-                         server->tensor_parallel_size, memory->device->name,
-                         memory->scheduler->name, memory->request.utilization,
-                         server->max_num_batched_tokens, server->max_num_seqs,
-                         memory->terms.max_model_len, server->eager ? ", enforce_eager" : "");
+  g_string_append_printf(
+      text,
+      "\nOn %u x %s under %s: %.3g of the memory, max_num_batched_tokens %u, "
+      "max_num_seqs %u, max_model_len %u%s%s; each card:\n",
+      server->tensor_parallel_size, memory->device->name, memory->scheduler->name,
+      memory->request.utilization, server->max_num_batched_tokens, server->max_num_seqs,
+      memory->terms.max_model_len, server->eager ? ", enforce_eager" : "", drafts);
   append_sum(memory, text);
   g_string_append_printf(text, "The activation's peak is in: %s.\n",
                          memory->pool.server.activation_peak);
+  model_drafts_append(memory, text);
   if (memory->pool.num_gpu_blocks == 0)
     g_string_append(text, "No KV block is left: the server would not start.\n");
   if (log != NULL && log->version != NULL)

@@ -12,7 +12,7 @@
 typedef struct {
   char *device, *scheduler, *log;
   char *tensor_parallel_size, *gpu_memory_utilization, *max_num_batched_tokens, *max_num_seqs;
-  char *max_model_len;
+  char *max_model_len, *speculative_config;
   gboolean offline, enforce_eager;
 } ModelMemoryOptions;
 
@@ -23,6 +23,8 @@ typedef struct {
   const SchedulerClass *scheduler;
   Device *device;
   StartupLog *log; /* NULL: no --log */
+  Model *drafting; /* with its draft layers; NULL: nothing is drafted */
+  char *left_out;  /* what the log's server drafts by, which is not counted; NULL: nothing */
 } ModelMemory;
 
 /* Resolves the options and sizes the pool; what is not typed is the log's, or the engine's default.

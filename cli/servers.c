@@ -226,9 +226,10 @@ command_servers(int argc, char **argv)
   int status = CLI_DONE;
 
   if (settings_parse_beside(s.settings, &options, &argc, &argv, &status))
-    status = argc > 1
-                 ? servers(&s, argv + 1)
-                 : cli_error(CLI_USAGE, VERB, "a file is missing: spillway servers POINTS.csv");
+    status = argc > 1 ? servers(&s, argv + 1)
+                      : cli_error(CLI_USAGE, VERB,
+                                  "a file is missing: a table of points, or the result of "
+                                  "vllm bench serve, SGLang, AIPerf or GuideLLM");
   servers_clear(&s);
   return status;
 }

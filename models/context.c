@@ -138,8 +138,10 @@ read_sglang(const ConfigReader *reader, const json_t *scaling, const char *type,
 static gboolean
 read_scaled(const ConfigReader *reader, ModelContext *context)
 {
-  static const char *const unstretched[] = {"default", "llama3",       "longrope",
-                                            "su",      "proportional", NULL};
+  /* TeleChat 3 states the stretched length, which vLLM before pull request 56446 stretches again.
+   */
+  static const char *const unstretched[] = {"default",      "llama3",         "longrope", "su",
+                                            "proportional", "telechat3-yarn", NULL};
   const char *key, *type;
   const json_t *scaling = find_scaling(reader, &key);
 

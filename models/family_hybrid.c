@@ -34,6 +34,26 @@ read_delta(const FamilyReader *f, RecurrentTraits *delta)
          config_count(r, "linear_conv_kernel_dim", 64, &delta->kernel);
 }
 
+/* The layers that foresee tokens, in vLLM's qwen3_next_mtp.py and qwen3_5_mtp.py: of attention,
+ * with the experts of the others, the embedding's table and the head being the model's. */
+static gboolean
+add_drafts(FamilyReader *f, const ExpertTraits *experts)
+{
+  static const char *const keys[] = {"mtp_num_hidden_layers", "num_nextn_predict_layers", NULL};
+  guint32 count;
+
+  if (!config_amount_or(&f->reader, config_key(&f->reader, keys), CONFIG_MAX_LAYERS, 1, &count))
+    return FALSE;
+  layer_begin_draft(&f->maker, 2 * (guint64)f->model->hidden);
+  layer_attention(&f->maker, &f->attention);
+  if (experts != NULL && family_is_sparse(f, 0))
+    layer_experts(&f->maker, experts);
+  else
+    layer_dense(&f->maker, &f->dense);
+  layer_end_draft(&f->maker, count);
+  return TRUE;
+}
+
 static gboolean
 add_layers(FamilyReader *f, const RecurrentTraits *delta, const ExpertTraits *experts)
 {
@@ -45,7 +65,7 @@ add_layers(FamilyReader *f, const RecurrentTraits *delta, const ExpertTraits *ex
       layer_attention(&f->maker, &f->attention);
     family_end_layer(f, experts != NULL && family_is_sparse(f, i) ? experts : NULL);
   }
-  return TRUE;
+  return add_drafts(f, experts);
 }
 
 static gboolean

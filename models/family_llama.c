@@ -339,6 +339,7 @@ const Family families_llama[] = {
     {"olmo2", read_olmo2, FALSE, NULL},
     {"olmo3", read_olmo2, FALSE, NULL},
     {"smollm3", read_llama, TRUE, NULL},
+    {"telechat3", read_llama, FALSE, NULL},
     {"seed_oss", read_seed_oss, FALSE, NULL},
     {"ernie4_5", read_ernie, TRUE, NULL},
     {"stablelm", read_stablelm, FALSE, NULL},

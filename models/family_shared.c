@@ -339,7 +339,97 @@ read_ernie_moe(FamilyReader *f)
   return family_add_expert_layers(f, &experts, is_ernie_sparse, 2 * (guint64)f->model->hidden);
 }
 
+/* A number, or one for each modality: of texts, and of images and films. */
+static gboolean
+read_of_modality(const FamilyReader *f, const char *key, guint place, guint32 most, guint32 *value)
+{
+  const json_t *found = config_get(&f->reader, key);
+  json_int_t number =
+      json_integer_value(json_is_array(found) ? json_array_get(found, place) : found);
+
+  if (number < 1 || number > most)
+    return config_refuse(&f->reader, key, "a number, or one for texts and one for images");
+  *value = (guint32)number;
+  return TRUE;
+}
+
+static gboolean
+is_ernie_vl_sparse(const FamilyReader *f, guint32 index)
+{
+  const json_t *types = config_get(&f->reader, "mlp_layer_types");
+  const json_t *first = config_get(&f->reader, "moe_layer_start_index");
+
+  if (json_is_array(types))
+    return g_strcmp0(json_string_value(json_array_get(types, index)), "sparse") == 0;
+  first = json_is_array(first) ? json_array_get(first, 0) : first;
+  return (json_int_t)index >= (json_is_integer(first) ? json_integer_value(first) : 1);
+}
+
+/* Experts and a router that tokens of images alone pass: as many as of the others, of their width.
+ */
+static void
+add_unseen_experts(Layer *layer, guint32 width)
+{
+  guint n = layer->n_matrices;
+  guint32 experts = layer->experts, seen = layer->ffn;
+
+  for (guint i = 0; i < n; i++) {
+    Matrix matrix = layer->matrices[i];
+    gboolean routes = matrix.copies == 1 && matrix.n == experts && matrix.split == SPLIT_NONE;
+    if (matrix.copies == 1 && !routes)
+      continue;
+    if (matrix.copies > 1 && matrix.split == SPLIT_OUTPUTS)
+      matrix.n = matrix.n / seen * width;
+    else if (matrix.copies > 1)
+      matrix.k = width;
+    matrix.active = 0;
+    layer->matrices[layer->n_matrices++] = matrix;
+  }
+  g_assert(layer->n_matrices <= LAYER_MATRICES);
+  layer->vectors += experts; /* the router's bias */
+}
+
+/* ERNIE 4.5 VL: prompts here are texts, whose tokens pass the first experts and the shared ones. */
+static gboolean
+read_ernie_vl(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  ExpertTraits experts = {.module = "mlp",
+                          .experts = "experts.0.gate_proj",
+                          .shared = "shared_experts.gate_proj",
+                          .gated = TRUE,
+                          .router_bias = TRUE};
+  guint32 unseen;
+
+  if (!family_read_frame(f) || !family_read_width(f) ||
+      !read_of_modality(f, "moe_num_experts", 0, CONFIG_MAX_EXPERTS, &experts.experts_count) ||
+      !read_of_modality(f, "moe_k", 0, experts.experts_count, &experts.active) ||
+      !read_of_modality(f, "moe_intermediate_size", 0, CONFIG_MAX_FFN, &experts.width) ||
+      !read_of_modality(f, "moe_intermediate_size", 1, CONFIG_MAX_FFN, &unseen) ||
+      !config_require_flag(r, "use_bias", FALSE) ||
+      !family_read_shared_experts(f, "moe_num_shared_experts", experts.width, &experts))
+    return FALSE;
+  for (guint32 i = 0; i < f->layers; i++) {
+    layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
+    layer_attention(&f->maker, &f->attention);
+    if (is_ernie_vl_sparse(f, i)) {
+      layer_experts(&f->maker, &experts);
+      add_unseen_experts(&f->maker.layer, unseen);
+    } else {
+      layer_dense(&f->maker, &f->dense);
+    }
+    layer_end(&f->maker);
+  }
+  return TRUE;
+}
+
+#define ERNIE_VL_DEFAULTS                                                                          \
+  "{\"moe_intermediate_size\":[1536,512],\"moe_num_experts\":64,\"moe_k\":6,"                      \
+  "\"moe_num_shared_experts\":2}"
+
 const Family families_shared[] = {
+    {"ernie4_5_moe_vl", read_ernie_vl, TRUE, ERNIE_VL_DEFAULTS},
+    {"ernie4_5_vl_moe_text", read_ernie_vl, TRUE, ERNIE_VL_DEFAULTS},
     {"ernie4_5_moe", read_ernie_moe, TRUE, NULL},
     {"bailing_moe", read_bailing, FALSE, NULL},
     {"bailing_moe_v2", read_bailing, FALSE, NULL},

@@ -6,7 +6,8 @@ add(LayerMaker *maker, const char *module, const char *name, guint64 n, guint64 
     MatrixSplit split)
 {
   Layer *layer = &maker->layer;
-  g_autofree char *path = g_strdup_printf("layers.%u.%s.%s", maker->index, module, name);
+  g_autofree char *path = g_strdup_printf("%slayers.%u.%s.%s", maker->is_draft ? "mtp." : "",
+                                          maker->index, module, name);
   Matrix *matrix = &layer->matrices[layer->n_matrices++];
 
   g_assert(layer->n_matrices <= LAYER_MATRICES);
@@ -41,6 +42,29 @@ void
 layer_end(LayerMaker *maker)
 {
   model_add_layer(maker->model, &maker->layer);
+}
+
+void
+layer_begin_draft(LayerMaker *maker, guint64 norm_elements)
+{
+  guint64 hidden = maker->model->hidden;
+  Matrix *input;
+
+  layer_begin(maker, 0, norm_elements + 3 * hidden);
+  input = add_plain(maker, hidden, 2 * hidden, SPLIT_OUTPUTS);
+  input->format = *quantization_format(maker->quantization, "mtp.fc");
+  /* Checkpoints in NVFP4 have it at 16 bits without saying so (vLLM pull request 38650). */
+  if (g_str_equal(input->format.name, "nvfp4"))
+    input->format = *quantization_plain(maker->quantization);
+  maker->is_draft = TRUE;
+}
+
+void
+layer_end_draft(LayerMaker *maker, guint32 count)
+{
+  maker->is_draft = FALSE;
+  maker->model->draft = maker->layer;
+  maker->model->draft_layers = count;
 }
 
 /* An indexer that picks blocks of tokens (MiniMax-M3): a query for each KV head, and a key, each

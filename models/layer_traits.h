@@ -103,11 +103,17 @@ typedef struct {
   Model *model;
   const Quantization *quantization;
   guint32 index; /* of the layer that is being made */
+  gboolean is_draft;
   Layer layer;
 } LayerMaker;
 
 /* Begins layer `index`, whose norms have so many elements. */
 void layer_begin(LayerMaker *maker, guint32 index, guint64 norm_elements);
+/* Begins the first draft layer (MTP): a product of the last hidden state and the next token's
+ * embedding, each with a norm, goes before a decoder's layer, and a norm behind it.
+ * layer_end_draft() makes `count` of them the model's. */
+void layer_begin_draft(LayerMaker *maker, guint64 norm_elements);
+void layer_end_draft(LayerMaker *maker, guint32 count);
 void layer_attention(LayerMaker *maker, const AttentionTraits *traits);
 void layer_latent(LayerMaker *maker, const LatentTraits *traits);
 void layer_compressed(LayerMaker *maker, const CompressedTraits *traits);

@@ -309,3 +309,16 @@ model_config_read(const char *path, const char *name, GError **error)
 {
   return model_config_read_quantized(path, name, NULL, error);
 }
+
+void
+model_add_drafts(Model *model, guint32 tokens)
+{
+  for (guint i = 0; i < model->n_kinds; i++) {
+    Mixer *mixer = &model->kinds[i].mixer;
+    if (mixer->kind == MIXER_RECURRENT && mixer->conv_width > 1)
+      mixer->window_elements += mixer->window_elements / (mixer->conv_width - 1) * tokens;
+  }
+  for (guint32 i = 0; i < model->draft_layers; i++)
+    model_add_layer(model, &model->draft);
+  model->draft_tokens = tokens;
+}

@@ -30,7 +30,11 @@ Model *model_config_read(const char *path, const char *name, GError **error);
 
 /* The same with weights that the engine quantizes while it loads them, as vLLM's --quantization
  * does: "fp8" (one scale a matrix), "fp8_block" (one for each block of 128 x 128), "nvfp4" (one for
- * 16 elements), "int4" (one for 128 inputs, as GPTQ). NULL: as the file says. A file that says how its weights are quantized must say the
- * same. */
+ * 16 elements), "int4" (one for 128 inputs, as GPTQ). NULL: as the file says. A file that says how
+ * its weights are quantized must say the same. */
 Model *model_config_read_quantized(const char *path, const char *name, const char *quantization,
                                    GError **error);
+
+/* Loads the draft layers, to foresee so many tokens: their KV counts as the other layers', and a
+ * recurrent state's convolution keeps so many inputs more. There must be such layers. */
+void model_add_drafts(Model *model, guint32 tokens);

@@ -6,6 +6,7 @@
 typedef struct {
   ConfigReader reader; /* vision_config */
   guint32 width, layers, ffn, patch, text_width;
+  guint64 split; /* parameters that ranks share out */
 } Tower;
 
 static guint64
@@ -36,6 +37,17 @@ block_with_biases(const Tower *t)
   return 4 * product(h, h, TRUE) + product(t->ffn, h, TRUE) + product(h, t->ffn, TRUE) + 4 * h;
 }
 
+/* Of Qwen's towers the blocks' matrices, `ffn` of them in the feed-forward part, and the mergers'
+ * are split by tensor parallelism (vLLM's --mm-encoder-tp-mode weights, the default, and SGLang).
+ */
+static guint64
+split_by_ranks(const Tower *t, guint ffn, guint64 merged, guint64 out, guint64 mergers)
+{
+  guint64 h = t->width;
+
+  return t->layers * (4 * h * h + ffn * h * t->ffn) + mergers * merged * (merged + out);
+}
+
 /* Qwen3-VL and Qwen3.5: positions in a table; after some layers a merger of its own. */
 static gboolean
 read_qwen3(Tower *t, guint64 *parameters)
@@ -55,6 +67,7 @@ read_qwen3(Tower *t, guint64 *parameters)
   *parameters = product(t->width, 3 * (guint64)frames * t->patch * t->patch, TRUE) +
                 (guint64)positions * t->width + t->layers * block_with_biases(t) +
                 2 * (guint64)t->width + mlp + deep * (2 * merged + mlp);
+  t->split = split_by_ranks(t, 2, merged, out, 1 + deep);
   return TRUE;
 }
 
@@ -76,6 +89,7 @@ read_qwen2_5(Tower *t, guint64 *parameters)
                 t->layers * (4 * product(h, h, TRUE) + 2 * product(t->ffn, h, TRUE) +
                              product(h, t->ffn, TRUE) + 2 * h) +
                 h + product(merged, merged, TRUE) + product(out, merged, TRUE);
+  t->split = split_by_ranks(t, 3, merged, out, 1);
   return TRUE;
 }
 
@@ -100,6 +114,7 @@ read_qwen2(Tower *t, guint64 *parameters)
   *parameters = product(t->width, 3 * (guint64)frames * t->patch * t->patch, FALSE) +
                 t->layers * block_with_biases(t) + 2 * (guint64)t->width +
                 product(merged, merged, TRUE) + product(out, merged, TRUE);
+  t->split = split_by_ranks(t, 2, merged, out, 1);
   return TRUE;
 }
 
@@ -179,14 +194,39 @@ read_llama4(Tower *t, guint64 *parameters)
   return TRUE;
 }
 
+/* ERNIE 4.5 VL: what merges patches of a frame, and two frames, and makes them the decoder's. */
+static gboolean
+read_ernie(Tower *t, guint64 *parameters)
+{
+  const ConfigReader *r = &t->reader;
+  guint32 merge, frames, ratio;
+  guint64 h, merged;
+
+  if (!config_count(r, "hidden_size", CONFIG_MAX_HIDDEN, &t->width) ||
+      !config_count(r, "depth", CONFIG_MAX_LAYERS, &t->layers) ||
+      !config_count_or(r, "mlp_ratio", 64, 4, &ratio) ||
+      !config_count_or(r, "intermediate_size", CONFIG_MAX_FFN, ratio * t->width, &t->ffn) ||
+      !config_count_or(r, "patch_size", 256, 14, &t->patch) ||
+      !config_count_or(r, "spatial_merge_size", 64, 2, &merge) ||
+      !config_count_or(r, "temporal_merge_size", 64, 2, &frames))
+    return FALSE;
+  h = t->width;
+  merged = h * merge * merge;
+  *parameters = product(h, 3 * (guint64)t->patch * t->patch, FALSE) +
+                t->layers * block_with_biases(t) + 2 * h + 2 * product(merged, merged, TRUE) +
+                product(merged, merged * frames, TRUE) + product(merged, merged, TRUE) +
+                4 * merged + product(t->text_width, merged, TRUE) + t->text_width;
+  return TRUE;
+}
+
 static const struct {
   const char *family; /* how its model_type begins */
   gboolean (*read)(Tower *tower, guint64 *parameters);
 } kinds[] = {
-    {"qwen3_vl", read_qwen3},       {"qwen3_5", read_qwen3},    {"qwen2_5_vl", read_qwen2_5},
-    {"qwen2_vl", read_qwen2},       {"mistral3", read_pixtral}, {"gemma3", read_siglip},
-    {"llama4", read_llama4},        {"gemma4", read_gemma4},    {"qwen2_5_omni", read_qwen2_5},
-    {"qwen3_omni_moe", read_qwen3},
+    {"qwen3_vl", read_qwen3},       {"qwen3_5", read_qwen3},         {"qwen2_5_vl", read_qwen2_5},
+    {"qwen2_vl", read_qwen2},       {"mistral3", read_pixtral},      {"gemma3", read_siglip},
+    {"llama4", read_llama4},        {"gemma4", read_gemma4},         {"qwen2_5_omni", read_qwen2_5},
+    {"qwen3_omni_moe", read_qwen3}, {"ernie4_5_moe_vl", read_ernie}, {"ernie4_5_vl", read_ernie},
 };
 
 /* TRUE for an object of the file that describes a part of the model which is read nowhere. */
@@ -229,6 +269,16 @@ name_left_out(const ConfigReader *file, gboolean is_within, gboolean sees, gbool
   return NULL;
 }
 
+/* A number of the vision_config, or what SGLang takes where it is not there (Qwen's "depth" is not
+ * looked for): server_args.py, adjust_mem_fraction_for_vlm. */
+static guint32
+count_or(const json_t *vision, const char *key, guint32 most, guint32 absent)
+{
+  json_int_t value = json_integer_value(json_object_get(vision, key));
+
+  return value > 0 && value <= most ? (guint32)value : absent;
+}
+
 /* A vision_config without sizes, which are then those of transformers, is not counted. */
 gboolean
 tower_read(const ConfigReader *reader, Model *model)
@@ -253,7 +303,15 @@ tower_read(const ConfigReader *reader, Model *model)
     if (!kinds[i].read(&tower, &model->tower_parameters))
       return FALSE;
     model->tower_bytes = 2 * model->tower_parameters;
+    model->tower_split_bytes = 2 * tower.split;
+    if (tower.split > 0 &&
+        !config_count_or(&tower.reader, "num_heads", CONFIG_MAX_HEADS, 16, &model->tower_heads))
+      return FALSE;
     known = TRUE;
+  }
+  if (json_is_object(vision)) {
+    model->vision_layers = count_or(vision, "num_hidden_layers", CONFIG_MAX_LAYERS, 24);
+    model->vision_hidden = count_or(vision, "hidden_size", CONFIG_MAX_HIDDEN, 1024);
   }
   /* Towers for sound are not known. */
   model->left_out =

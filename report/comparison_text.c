@@ -1,9 +1,11 @@
 #include "text.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "figure_cell.h"
 #include "overhead.h"
+#include "sim/policies/policy.h"
 #include "sim/units.h"
 #include "report/text/table.h"
 
@@ -33,14 +35,27 @@ add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_re
   }
 }
 
+/* The names of stored runs tell bounds already. */
+static gboolean
+is_untold_bound(const RunRecord *record)
+{
+  return run_record_is_bound(record) && strstr(record->name, POLICY_BOUND_LABEL) == NULL;
+}
+
+static char *
+name_with_bound(const RunRecord *record)
+{
+  return g_strconcat(record->name, is_untold_bound(record) ? POLICY_BOUND_LABEL : "", NULL);
+}
+
 /* Names the bounds, which are never marked as best. */
 static void
 append_bounds(GString *text, const RunRecord *records, guint n_records)
 {
   for (guint i = 0; i < n_records; i++)
     if (run_record_is_bound(&records[i]))
-      g_string_append_printf(text, "%s: a bound that no server can reach, and so never the best\n",
-                             records[i].name);
+      g_string_append_printf(text, "%s: %sno server can reach it, so it is never the best\n",
+                             records[i].name, is_untold_bound(&records[i]) ? "a bound: " : "");
 }
 
 static void
@@ -56,7 +71,7 @@ append_figures(GString *text, const RunRecord *records, guint n_records, guint w
   table = table_new(columns->str);
   table_add(table, "");
   for (guint i = 0; i < n_records; i++) {
-    table_add(table, records[i].name);
+    table_take(table, name_with_bound(&records[i]));
     table_add(table, " ");
     if (i > 0)
       table_add(table, "change");

@@ -46,7 +46,7 @@ static const Figure table[] = {
     {"requests", FIGURE_U64, AT(summary.requests), NULL, BETTER_NEITHER,
      .help = "requests of the trace"},
     {"finished", FIGURE_U64, AT(summary.finished), "requests finished", BETTER_HIGH,
-     .help = "requests that were completed", .heading = "finished"},
+     .help = "requests that were completed", .always = TRUE, .heading = "finished"},
     {"ignored", FIGURE_U64, AT(summary.ignored), NULL, BETTER_LOW,
      .help = "requests that the engine dropped: they can never fit"},
     {"aborted", FIGURE_U64, AT(summary.aborted), NULL, BETTER_LOW,

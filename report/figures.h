@@ -19,8 +19,10 @@ typedef struct {
   Summary summary;
   guint32 num_gpu_blocks, num_cpu_blocks, num_disk_blocks;
   double wall_s;           /* real time of the simulation */
-  double measured_spread;  /* of the timings behind the measured part; 0 where unknown */
-  double slowdown;         /* makespan / makespan with unlimited memory; NAN: one ended badly */
+  double measured_spread;  /* (p90 - p10) / median of the timings behind the measured part; 0 where
+                              the source has one figure, or nothing was measured */
+  double slowdown;         /* makespan / makespan with unlimited memory; NAN: one of the two runs
+                              ended badly, or they finished other requests */
   double latency_slowdown; /* the same of the mean time from arrival to finish */
   double swapped_out_bytes, swapped_in_bytes; /* of a card; NAN: a block has no size */
   double disk_written_bytes, disk_read_bytes; /* of all cards; likewise */

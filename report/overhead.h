@@ -14,9 +14,13 @@ typedef enum {
 const char *overhead_title(Overhead overhead);
 /* The figure that it is; NULL: a stall is none. */
 const char *overhead_key(Overhead overhead);
-/* What was spent on KV that had lost its place: all but the stall. */
+/* What was spent on KV that had lost its place, in picoseconds: all but the stall. */
 gint64 overhead_spent_ps(const RunRecord *record);
 
-/* NAN where it is not known, as the stall of a run without a slowdown. Requests that wait for room
- * leave steps with fewer sequences; that is the stall, and never below 0. */
+/* Seconds; NAN where it is not known, as the stall of a run without a slowdown. The stall is
+ *
+ *   makespan - makespan with unlimited memory - what was spent (overhead_spent_ps()),
+ *
+ * or 0 where that is negative: requests that wait for room leave steps with fewer sequences, so
+ * more steps are needed. */
 double overhead_s(const RunRecord *record, Overhead overhead);

@@ -264,13 +264,16 @@ add_launches(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_
 }
 
 void
-scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
+scenario_assume_host(const Scenario *s, HostScheduler scheduler, double factor, json_t *list)
 {
   const HostCost *cost = &s->host->costs[scheduler];
+  g_autofree char *times = NULL;
   gboolean is_own;
 
   g_free(host_time_source(s->profile, s->host, scheduler, &is_own));
   add_front_end(list, &s->front_end, cost);
+  if (factor == 0)
+    return;
   if (s->graphs_in_pieces)
     add_pieces(list, s, cost, is_own);
   if (s->eager)
@@ -282,16 +285,22 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
                         cost->latent_launch_ps / PS_PER_US));
   if (is_own || cost->step_most_ps + cost->eager_most_ps == 0)
     return;
+  times = factor == 1 ? g_strdup("") : g_strdup_printf(", all %g times by --what-if", factor);
   add(list, g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "
-                            "beyond graphs (%.0f to %.0f); --host names it",
+                            "beyond graphs (%.0f to %.0f)%s; --host names it",
                             cost->step_ps / PS_PER_US, cost->step_least_ps / PS_PER_US,
                             cost->step_most_ps / PS_PER_US, cost->eager_ps / PS_PER_US,
-                            cost->eager_least_ps / PS_PER_US, cost->eager_most_ps / PS_PER_US));
+                            cost->eager_least_ps / PS_PER_US, cost->eager_most_ps / PS_PER_US,
+                            times));
 }
 
 void
 scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *list)
 {
+  if (s->tensor_parallel_size > NODE_DEVICES)
+    add(list, g_strdup_printf("%u devices share each layer and are taken to be linked as those of "
+                              "one node are, which has %u: links between nodes are not modelled",
+                              s->tensor_parallel_size, NODE_DEVICES));
   if (s->expert_groups > 1)
     add(list, g_strdup("each token draws its experts alike and by itself, and the busiest rank is "
                        "waited for"));

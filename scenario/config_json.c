@@ -371,7 +371,7 @@ set_assumptions(json_t *object, const Scenario *s, const Settings *settings,
     return;
   list = scenario_assumptions(s, s->tensor_parallel_size);
   if (costs != NULL && !settings->of_own_executor)
-    scenario_assume_host(s, costs->scheduler, list);
+    scenario_assume_host(s, costs->scheduler, costs->what_if.host_time, list);
   if (costs != NULL)
     scenario_assume_parallel(s, settings, list);
   if (json_array_size(list) > 0)

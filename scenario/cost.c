@@ -17,7 +17,7 @@ resolver_note_doubts(const Resolver *r)
   g_auto(GStrv) doubts = resolve_device_doubts(r->settings->device, r->scenario->device);
 
   for (char **text = doubts; *text != NULL; text++)
-    resolver_note(r, "--device: %s: %s", r->settings->device, *text);
+    resolver_doubt(r, "--device: %s: %s", r->settings->device, *text);
 }
 
 static FrontEnd

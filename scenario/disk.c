@@ -46,8 +46,8 @@ static void
 note_doubt(const Resolver *r, const char *way, double bytes_per_s)
 {
   if (bytes_per_s < 0.05 * GB_PER_S || bytes_per_s > 500 * GB_PER_S)
-    resolver_note(r, "the disk %s %.6g GB/s; disks have 0.05 to 500: is its unit right?", way,
-                  bytes_per_s / GB_PER_S);
+    resolver_doubt(r, "the disk %s %.6g GB/s; disks have 0.05 to 500: is its unit right?", way,
+                   bytes_per_s / GB_PER_S);
 }
 
 static gboolean

@@ -98,8 +98,33 @@ prefill_graphs(guint32 most)
   return n;
 }
 
+/* Families whose images SGLang leaves out unless it is told otherwise, and those whose towers it
+ * does not find (ModelConfig's mm_disabled_models; an omni model's are within its thinker). */
+static gboolean
+leaves_images_out(const Model *model)
+{
+  static const char *const families[] = {
+      "gemma3_text",       "llama4_text",    "step3_text",          "mimo_v2", "mimo_v2_flash",
+      "qwen2_5_omni_text", "qwen3_omni_moe", "qwen3_omni_moe_text", NULL};
+
+  return g_strv_contains(families, model->family);
+}
+
+/* What of the share by default a model that sees has: less, the larger its tower is against that of
+ * CLIP ViT-L/14 (adjust_mem_fraction_for_vlm). 1: it sees nothing. */
+static double
+vision_share(const Model *model)
+{
+  double size = (double)model->vision_layers * model->vision_hidden * model->vision_hidden;
+  double larger = size / (24.0 * 1024 * 1024) - 1;
+
+  if (model->vision_layers == 0 || leaves_images_out(model))
+    return 1;
+  return 0.95 * CLAMP(1 - 0.1 * larger, 0.8, 1.05);
+}
+
 /* The default share of the memory for weights and KV: what the server's estimates of activations
- * and captured graphs leave. */
+ * and captured graphs leave, and less where a model sees. */
 static double
 default_mem_fraction(const Resolver *r)
 {
@@ -112,15 +137,17 @@ default_mem_fraction(const Resolver *r)
 
   reserved += 1.5 * MAX(c->chunked_prefill ? c->chunked_prefill_size : c->max_prefill_tokens, 2048);
   reserved += captures ? 2.0 * graphs : 0;
-  /* With latent attention this depends on the backend and is left out. */
-  if (captures && model_latent_layers(r->scenario->model) == 0)
+  /* With latent attention this depends on the backend and is left out; of prompts of a model that
+   * sees none are captured by default. */
+  if (captures && vision_share(r->scenario->model) == 1 &&
+      model_latent_layers(r->scenario->model) == 0)
     reserved += 8.0 * prefill_graphs(c->chunked_prefill ? c->chunked_prefill_size : 0);
   reserved += (double)tp / 8 * 1024;
   if (r->settings->enable_dp_attention)
     reserved += (graphs > 300 ? 4.5 : 3) * graphs * r->scenario->data_parallel_size;
   if (memory > 60 * 1024)
     reserved = MAX(reserved, 10 * 1024);
-  return round((memory - reserved) / memory * 1000) / 1000;
+  return round((memory - reserved) / memory * 1000) / 1000 * vision_share(r->scenario->model);
 }
 
 /* On a B200 attention with heads runs in TensorRT-LLM's backend, which has larger pages:
@@ -264,8 +291,8 @@ expert_padding(const Device *device)
 #define STATES_FOR_KV 0.9
 
 /* States of `state` bytes that SGLang keeps beside the KV, in a pool of their own: one for each
- * sequence that may run (in its group) without a radix cache, else a share of `bytes`, one of which is
- * padding. */
+ * sequence that may run (in its group) without a radix cache, else a share of `bytes`, one of which
+ * is padding. */
 static guint32
 state_slots(const Resolver *r, double bytes, double state)
 {
@@ -304,7 +331,8 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
                                ? r->settings->mem_fraction_static
                                : default_mem_fraction(r);
   if (!resolver_given(r, "mem-fraction-static"))
-    resolver_origin(r, "mem_fraction_static", "sglang, %s", s->device->name);
+    resolver_origin(r, "mem_fraction_static", "sglang, %s%s", s->device->name,
+                    vision_share(s->model) < 1 ? ", less for images" : "");
   json_object_del(s->defaults, "gpu_memory_utilization");
   bytes = before * s->mem_fraction_static - (double)weights;
   s->state_slots = state_slots(r, bytes, state);

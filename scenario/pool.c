@@ -237,14 +237,15 @@ resolver_gpu_pool(Resolver *r, GError **error)
   return TRUE;
 }
 
-/* The host's cache by its size in bytes: --kv-offloading-size, or else --swap-space. */
+/* The host's cache by its size in bytes: --kv-offloading-size, which is of all ranks together
+ * (CacheConfig.kv_offloading_size), or else --swap-space, of each. */
 static gboolean
 size_tier(Resolver *r, GError **error)
 {
   const Settings *settings = r->settings;
   gboolean as_swap = settings->kv_offloading_size == NULL && settings->swap_space != NULL;
   const char *text = as_swap ? settings->swap_space : settings->kv_offloading_size;
-  guint64 bytes = (guint64)(4 * GIB);
+  guint64 bytes = (guint64)(4 * GIB), block_bytes = r->pool_bytes_per_block;
 
   if (r->scenario->model == NULL)
     return resolver_refuse(error, "native offload needs --num-offload-blocks, or --model to size "
@@ -252,12 +253,14 @@ size_tier(Resolver *r, GError **error)
   if (text != NULL && !typed_bytes(text, as_swap ? "--swap-space" : "--kv-offloading-size",
                                    (guint64)GIB, &bytes, error))
     return FALSE;
-  r->scenario->config.num_offload_blocks = pool_blocks(bytes, r->pool_bytes_per_block);
+  if (text != NULL && !as_swap)
+    block_bytes *= r->scenario->tensor_parallel_size;
+  r->scenario->config.num_offload_blocks = pool_blocks(bytes, block_bytes);
   if (r->scenario->config.num_offload_blocks == 0)
     return resolver_refuse(error,
                            "native offload: the host's cache has %" G_GUINT64_FORMAT
                            " bytes, expected at least a block's %" G_GUINT64_FORMAT,
-                           bytes, r->pool_bytes_per_block);
+                           bytes, block_bytes);
   return TRUE;
 }
 

@@ -1,8 +1,7 @@
 /* How devices share a scenario's work: how many engines there are, of how many devices, and which
  * devices share experts. Refuses what is not simulated. */
+#include "assumptions.h"
 #include "resolver.h"
-
-enum { NODE_DEVICES = 8 }; /* linked with each other in one node */
 
 /* Options for a single engine whose steps follow each other. */
 static const char *const of_one[] = {"output", "decisions", "perfetto", "kv-offloading-size",

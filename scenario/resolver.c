@@ -29,6 +29,19 @@ resolver_note(const Resolver *r, const char *format, ...)
     cli_note(r->verb, "%s", text);
 }
 
+void
+resolver_doubt(const Resolver *r, const char *format, ...)
+{
+  char *text;
+  va_list args;
+
+  va_start(args, format);
+  text = g_strdup_vprintf(format, args);
+  va_end(args);
+  g_ptr_array_add(r->scenario->doubts, text);
+  resolver_note(r, "%s", text);
+}
+
 gboolean
 resolver_given(const Resolver *r, const char *name)
 {

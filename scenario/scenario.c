@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "calib/cost/pool_size.h"
-#include "message.h"
 #include "typed.h"
 #include "executors.h"
 #include "live/executor_live.h"
@@ -335,6 +334,7 @@ resolve(Resolver *r, GError **error)
 
   for (guint i = 0; i < r->settings->notes->len; i++)
     resolver_note(r, "%s", (const char *)g_ptr_array_index(r->settings->notes, i));
+  scenario->doubts = g_ptr_array_new_with_free_func(g_free);
   scenario->defaults = json_object();
   scenario->max_concurrency = (guint32)r->settings->max_concurrency;
   if (!slo_parse(r->settings->slo, &scenario->slo, error) || !resolve_names(r, error) ||
@@ -391,9 +391,10 @@ scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, 
                 .scenario = g_new0(Scenario, 1)};
   g_autoptr(Scenario) scenario = resolve(&r, error);
 
-  if (scenario == NULL || scenario_runs_among_others(scenario, error))
-    return g_steal_pointer(&scenario);
-  return NULL;
+  if (scenario == NULL || !scenario_runs_among_others(scenario, error))
+    return NULL;
+  resolver_leave_notes(&r, scenario);
+  return g_steal_pointer(&scenario);
 }
 
 Client *
@@ -410,6 +411,7 @@ scenario_free(Scenario *scenario)
 {
   if (scenario == NULL)
     return;
+  g_clear_pointer(&scenario->doubts, g_ptr_array_unref);
   cost_model_free(scenario->cost);
   model_free(scenario->model);
   device_free(scenario->device);

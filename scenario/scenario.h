@@ -63,6 +63,7 @@ typedef struct {
   double free_gpu_memory_fraction; /* TensorRT-LLM's, likewise */
   DecoderConfig *decoder;          /* NULL where nothing is computed */
   Recording *recording;            /* NULL where nothing is replayed */
+  GPtrArray *doubts; /* of char *: figures of its device's file or disk that are hardly right */
   json_t *defaults;                /* setting that was not typed → where its value is from */
   double gpu_memory_utilization;   /* of the device's memory, where the pool is sized by it */
   json_t *settings;                /* every resolved setting, for the results */
@@ -71,8 +72,12 @@ typedef struct {
 /* NULL with an error if the settings make none. quiet: without the notes, which were printed for
  * another policy of the same comparison. */
 Scenario *scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError **error);
-/* The same without notes, one of many. The shelf owns what is read from files and must outlive it.
- * with_cost: FALSE for the settings alone. */
+/* Notes the doubts that none of `told` (of Scenario) has: of a comparison's scenario that was
+ * resolved quietly, where only some policies have a disk. */
+void scenario_tell_doubts(const Scenario *scenario, const GPtrArray *told, const char *verb);
+/* The same without notes, one of many: doubts and what is assumed are left on the shelf, for
+ * shelf_tell_notes(). The shelf owns what is read from files and must outlive it. with_cost: FALSE
+ * for the settings alone. */
 Scenario *scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost,
                               GError **error);
 /* FALSE with an error for an executor that computes or replays, which `compare` and studies do not

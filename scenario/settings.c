@@ -87,7 +87,7 @@ const SettingsOption settings_options[] = {
      "0.9 or 0.92; not trtllm)",
      0},
     {"swap-space", GROUP_ENGINE, KIND_TEXT, AT(swap_space), 0, 0, "GiB",
-     "host memory for swapped blocks (default 4)", 0},
+     "host memory for swapped blocks, for each card (default 4)", 0},
     {"num-cpu-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_cpu_blocks), 0, COUNT_MAX, "N",
      "the same, in blocks", 0},
     {"kv-offloading-disk", GROUP_ENGINE, KIND_TEXT, AT(kv_offloading_disk), 0, 0, "GiB",
@@ -97,7 +97,8 @@ const SettingsOption settings_options[] = {
     {"num-disk-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_disk_blocks), 1, COUNT_MAX, "N",
      "the same, in blocks", 0},
     {"kv-offloading-size", GROUP_ENGINE, KIND_TEXT, AT(kv_offloading_size), 0, 0, "GiB",
-     "vllm-0.33: a prefix cache of that size in host memory (native offload; default none)", 0},
+     "vllm-0.33: a prefix cache in host memory, of that size for all cards of an engine (native "
+     "offload; default none)", 0},
     {"num-offload-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_offload_blocks), 1, COUNT_MAX, "N",
      "the same, in blocks", 0},
     {"offload-prompt-only", GROUP_ENGINE, KIND_SWITCH, AT(offload_prompt_only), 0, 0, NULL,

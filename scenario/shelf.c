@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NOTES_MAX 12
+
 typedef struct {
   Profile *profile; /* NULL: the name is a device's */
   char *digest;
@@ -21,6 +23,7 @@ typedef struct {
 struct Shelf {
   GHashTable *costs;   /* --device → CostEntry */
   GHashTable *digests; /* path → hexadecimal text */
+  GPtrArray *notes;    /* of char *, each once */
   GHashTable *traces;  /* name and format → Workload, or NULL: it cannot be read whole */
   char *last_key;
   Workload *last;
@@ -49,6 +52,7 @@ shelf_new(void)
 
   shelf->costs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, cost_entry_free);
   shelf->digests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  shelf->notes = g_ptr_array_new_with_free_func(g_free);
   shelf->traces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_workload);
   return shelf;
 }
@@ -61,9 +65,31 @@ shelf_free(Shelf *shelf)
   g_hash_table_unref(shelf->costs);
   g_hash_table_unref(shelf->digests);
   g_hash_table_unref(shelf->traces);
+  g_ptr_array_unref(shelf->notes);
   workload_free(shelf->last);
   g_free(shelf->last_key);
   g_free(shelf);
+}
+
+void
+shelf_note(Shelf *shelf, const char *kind, const char *text)
+{
+  g_autofree char *note = g_strconcat(kind, text, NULL);
+
+  if (!g_ptr_array_find_with_equal_func(shelf->notes, note, g_str_equal, NULL))
+    g_ptr_array_add(shelf->notes, g_steal_pointer(&note));
+}
+
+void
+shelf_tell_notes(const Shelf *shelf, const char *verb)
+{
+  const guint told = MIN(shelf->notes->len, NOTES_MAX);
+
+  for (guint i = 0; i < told; i++)
+    cli_note(verb, "%s", (const char *)g_ptr_array_index(shelf->notes, i));
+  if (told < shelf->notes->len)
+    cli_note(verb, "%u more such notes: 'spillway run --dry-run' tells those of one run",
+             shelf->notes->len - told);
 }
 
 gboolean

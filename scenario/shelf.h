@@ -21,6 +21,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Shelf, shelf_free)
 gboolean shelf_costs(Shelf *shelf, const char *text, Device **device, Profile **profile,
                      const char **digest, GError **error);
 
+/* Keeps a note about one of the runs, `kind` before its text, once for all that have it. */
+void shelf_note(Shelf *shelf, const char *kind, const char *text);
+/* Prints the notes to standard error, in the order in which they came; of more than a dozen the
+ * first, and how many there are. */
+void shelf_tell_notes(const Shelf *shelf, const char *verb);
+
 /* SHA-256 of a file's bytes, in hexadecimal; NULL with an error if it cannot be read. */
 const char *shelf_file_digest(Shelf *shelf, const char *path, GError **error);
 

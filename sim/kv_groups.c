@@ -122,6 +122,7 @@ kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *gro
   groups->group_layers = layers_a_group(kinds, n_kinds);
   groups->page_bytes = find_page(kinds, n_kinds, block_size);
   groups->block_bytes = groups->page_bytes * groups->group_layers;
+  groups->draft_tokens = model->draft_tokens;
   set_kinds(groups, kinds, n_kinds);
   /* With one kind of layers pages need not be equal. */
   if (n_kinds == 1 && kinds[0].base.kind != KV_STATE) {
@@ -344,7 +345,7 @@ kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_token
 
 /* vLLM's max_memory_usage_bytes, in pages of one layer. */
 static guint64
-planned_group_blocks(const KvGroupKind *kind, guint64 longest, guint64 step_tokens)
+planned_group_blocks(const KvGroupKind *kind, guint64 longest, guint64 step_tokens, guint32 drafts)
 {
   switch (kind->kind) {
   case KV_WINDOW:
@@ -352,7 +353,7 @@ planned_group_blocks(const KvGroupKind *kind, guint64 longest, guint64 step_toke
   case KV_CHUNKS:
     return blocks_of(kind, MIN(kind->window + step_tokens, longest));
   case KV_STATE:
-    return kind->block_tokens > 0 ? 2 : 1;
+    return (kind->block_tokens > 0 ? 2 : 1) + drafts;
   case KV_WHOLE:
     break;
   }
@@ -365,8 +366,8 @@ kv_groups_planned_blocks(const KvGroups *groups, guint64 longest, guint64 step_t
   guint64 blocks = 0;
 
   for (guint i = 0; i < groups->n_kinds; i++)
-    blocks +=
-        groups->kinds[i].groups * planned_group_blocks(&groups->kinds[i], longest, step_tokens);
+    blocks += groups->kinds[i].groups *
+              planned_group_blocks(&groups->kinds[i], longest, step_tokens, groups->draft_tokens);
   return blocks;
 }
 

@@ -39,6 +39,7 @@ typedef struct {
   guint32 block_tensors; /* tensors that a block has a part of */
   guint64 page_bytes;    /* of one layer in one block, on one rank */
   guint64 block_bytes; /* page_bytes x group_layers; with one kind of layers, that of all of them */
+  guint32 draft_tokens;   /* that a server foresees; each takes a state beside a sequence's own */
   gboolean is_compressed; /* an entry is of several tokens: a layer's page is one of each size */
 } KvGroups;
 
@@ -94,7 +95,8 @@ guint64 kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 st
  * token. */
 guint64 kv_groups_bound_blocks(const KvGroups *groups, guint64 n, guint64 tokens);
 /* Blocks of a sequence of `longest` tokens as vLLM counts them when it starts and logs how many
- * requests fit its pool (max_memory_usage_bytes): two a state where states are kept, else one. */
+ * requests fit its pool (max_memory_usage_bytes): two a state where states are kept, else one, and
+ * one more for each token that is drafted. */
 guint64 kv_groups_planned_blocks(const KvGroups *groups, guint64 longest, guint64 step_tokens);
 /* The longest sequence, at most `longest`, for which `blocks` blocks suffice. */
 guint64 kv_groups_longest(const KvGroups *groups, guint64 blocks, guint64 step_tokens,

@@ -77,7 +77,7 @@ typedef struct {
   guint64 n, k;    /* outputs, inputs */
   guint64 kv_n;    /* of n, the outputs of K and V: a rank has at least one KV head's */
   guint32 copies;  /* experts; 1 where there is one matrix */
-  guint32 active;  /* copies that one token passes */
+  guint32 active;  /* copies that one token passes; 0: those that tokens of images alone pass */
   guint32 pieces;  /* matrices that are fused into this one, each with scales of its own */
   gboolean shared; /* it belongs to the experts that every token passes */
   MatrixSplit split;

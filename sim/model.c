@@ -55,8 +55,8 @@ add_window(ContextWindows *windows, ContextWindow window)
 {
   guint32 at = 0;
 
-  while (at < windows->n && (windows->of[at].tokens != window.tokens ||
-                             windows->of[at].in_chunks != window.in_chunks))
+  while (at < windows->n &&
+         (windows->of[at].tokens != window.tokens || windows->of[at].in_chunks != window.in_chunks))
     at++;
   if (window.tokens == 0 || at < windows->n)
     return TRUE;
@@ -275,6 +275,15 @@ model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, guint32 g
   return model_stage_bytes(model, tp, ranks, groups, &all);
 }
 
+/* A rank's part of the tower; where the heads cannot be shared out it has all of it. */
+static guint64
+tower_rank_bytes(const Model *model, guint32 tp)
+{
+  if (model->tower_heads == 0 || model->tower_heads % tp != 0)
+    return model->tower_bytes;
+  return model->tower_bytes - model->tower_split_bytes + model->tower_split_bytes / tp;
+}
+
 guint64
 model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, guint32 groups,
                   const ModelStage *stage)
@@ -284,7 +293,8 @@ model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, guint32 groups,
   guint64 bytes = allocated_bytes(2 * (guint64)model->max_position * model->rotary_dim);
 
   if (stage->is_first)
-    bytes += table + 2 * model->learned_positions * (guint64)model->hidden + model->tower_bytes;
+    bytes +=
+        table + 2 * model->learned_positions * (guint64)model->hidden + tower_rank_bytes(model, tp);
   if (stage->is_last)
     bytes += 2 * model->outer_vectors;
   if (stage->is_last && !model->tied_embeddings)
@@ -370,9 +380,8 @@ model_kv_rounds(const Model *model)
     guint64 bytes = layer_kv_bytes(&model->kinds[i], model->kv_bits, 1);
     guint32 alike = 0;
     for (guint j = 0; j < model->n_kinds; j++)
-      alike += layer_kv_bytes(&model->kinds[j], model->kv_bits, 1) == bytes
-                   ? model->kinds[j].count
-                   : 0;
+      alike +=
+          layer_kv_bytes(&model->kinds[j], model->kv_bits, 1) == bytes ? model->kinds[j].count : 0;
     if (bytes > 0)
       rounds = rounds == 0 ? alike : MIN(rounds, alike);
   }

@@ -34,6 +34,15 @@ typedef struct {
   WeightFormat head_format;
   guint64 tower_parameters; /* of vision and audio towers, whose work is not modelled */
   guint64 tower_bytes;
+  guint64 tower_split_bytes; /* of these: matrices that ranks share out, by heads */
+  guint32 tower_heads;
+  /* num_hidden_layers and hidden_size of the file's own vision_config, as SGLang takes them; 0:
+   * there is none. */
+  guint32 vision_layers, vision_hidden;
+  /* Layers that foresee tokens (MTP), which a server loads only to decode speculatively, and the
+   * tokens that it drafts with them; 0: none are known, or it does not. */
+  Layer draft;
+  guint32 draft_layers, draft_tokens;
   char *left_out; /* weights that are not counted, in words; NULL: all are */
 
   /* Of the most frequent kind of layer: what tables of one layer are looked up by. */
@@ -115,13 +124,13 @@ guint64 model_stage_padding_bytes(const Model *model, guint32 ranks, guint32 gro
 /* All-reduces of a tensor-parallel group in one step: one behind each mixer and each feed-forward
  * part, one for both where they are parallel. */
 guint32 model_all_reduces(const Model *model);
-/* Tensors that KV is kept in: K and V of each layer, one of a latent or compressed layer, and one of
- * an indexer beside the latter. */
+/* Tensors that KV is kept in: K and V of each layer, one of a latent or compressed layer, and one
+ * of an indexer beside the latter. */
 guint32 model_kv_tensors(const Model *model);
 /* Layers of latent attention. */
 guint32 model_latent_layers(const Model *model);
-/* How often what layers keep of a token repeats, from the first to the last: of as much KV each, the
- * layers that have any; of several sizes, the layers of the rarest. At least 1. */
+/* How often what layers keep of a token repeats, from the first to the last: of as much KV each,
+ * the layers that have any; of several sizes, the layers of the rarest. At least 1. */
 guint32 model_kv_rounds(const Model *model);
 /* Linear FLOPs of one token, output head excluded. */
 double model_linear_flops_per_token(const Model *model);

@@ -376,7 +376,7 @@ read_all(Reader *r, GError **error)
   if (text == NULL) {
     if (!g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
       return refuse(r, 0, error, "cannot be read: %s", cause->message);
-    return refuse(r, 0, error, "there is no such file; doc/sweeps.md says what is in a study file");
+    return refuse(r, 0, error, "there is no such file; 'spillway sweep --help' shows a study file");
   }
   if (strlen(text) != n_bytes || !g_utf8_validate(text, (gssize)n_bytes, NULL))
     return refuse(r, 0, error, "found bytes that are no UTF-8 text, expected a study file");

@@ -8,6 +8,7 @@ script_tests = \
   %D%/cli/bad-outputs.py \
   %D%/cli/bench-client.py \
   %D%/cli/deployment.py \
+  %D%/cli/notes.py \
   %D%/engines/copies.py \
   %D%/engines/disk.py \
   %D%/engines/front-end.py \
@@ -25,6 +26,7 @@ script_tests = \
   %D%/published/accuracy.py \
   %D%/published/copies.py \
   %D%/published/memory.py \
+  %D%/published/reports.py \
   %D%/published/starts.py \
   %D%/random/fuzz.py \
   %D%/random/monotonic.py \
@@ -44,6 +46,7 @@ script_tests = \
   %D%/reading/profile.py \
   %D%/reading/sessions.py \
   %D%/reading/traces.py \
+  %D%/report/bare-pages.py \
   %D%/report/database.py \
   %D%/report/explain.py \
   %D%/report/perfetto.py \
@@ -66,7 +69,8 @@ tree_tests = \
   %D%/package/gpu-day-loan.sh \
   %D%/package/man.sh \
   %D%/package/notebook.py
-# The long ones, the kernels', stand before these: so nobody waits for one at the end.
+# The long ones, the kernels' and those of faults, stand before these, and tests of parts behind, which are short but for the
+# first: so nobody waits for one at the end.
 TESTS += $(tree_tests) $(script_tests) $(module_tests)
 EXTRA_DIST += $(script_tests) $(tree_tests) %D%/package/bare-debian %D%/package/gpu-day-fakes.sh %D%/package/own-tmpdir %D%/package/without-cuda.sh %D%/package/without-python
 # Modules of Python that tests of several folders share are here, others beside their users.
@@ -80,4 +84,5 @@ EXTRA_DIST += \
   %D%/random/plain_engine.py \
   %D%/random/random_words.py \
   %D%/random/sglang_engine.py \
+  %D%/random/trtllm_engine.py \
   %D%/random/vllm_engine.py

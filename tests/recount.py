@@ -50,12 +50,17 @@ class Request:
         self.highest = max(self.highest, tokens)
 
     def run(self, tokens, time):
+        """Whether that yields a token."""
         if self.first_step is None:
             self.first_step = time
         self.scheduled += tokens
         self.computed += tokens
-        self.highest = max(self.highest, self.computed)
-        self.yielded += self.computed == self.prompt + self.yielded  # all that it has is computed: the next token
+        if self.computed > self.highest:
+            self.highest = self.computed
+        if self.computed != self.prompt + self.yielded:  # not all that it has
+            return False
+        self.yielded += 1
+        return True
 
     def lose(self, action):
         self.victim += 1
@@ -98,18 +103,15 @@ class Recount:
         for name, tokens in line.get("cached", []):
             self.hit_tokens += tokens
             self.request(name).find(tokens)
-        self.recomputing.append(self.known(line.get("scheduled", [])))
-        before = {name: self.request(name).yielded for name, _, _ in line.get("scheduled", [])}
-        for name, tokens, _ in line.get("scheduled", []):
-            self.request(name).run(tokens, time)
-        self.yields.append([name for name in before if self.request(name).yielded > before[name]])
+        scheduled = [(name, self.request(name), tokens) for name, tokens, _ in line.get("scheduled", [])]
+        self.recomputing.append(self.known(scheduled))
+        self.yields.append([name for name, request, tokens in scheduled if request.run(tokens, time)])
 
     def known(self, scheduled):
         """Of the tokens that are computed, those that were before."""
-        if self.hit_tokens or not all(self.request(name).is_certain for name, _, _ in scheduled):
+        if self.hit_tokens or not all(request.is_certain for _, request, _ in scheduled):
             return None
-        return sum(max(0, min(self.request(name).computed + tokens, self.request(name).highest) - self.request(name).computed)
-                   for name, tokens, _ in scheduled)
+        return sum(min(tokens, request.highest - request.computed) for _, request, tokens in scheduled)
 
     def latencies(self):
         done = [r for r in self.requests if r.status == "finished"]

@@ -25,10 +25,10 @@ typedef struct {
 /* What one device holds of a layer, in the fields that key samples. A fit uses only samples with
  * this key. */
 typedef struct {
-  OperationKind operation;     /* OP_ATTENTION, OP_ATTENTION_WINDOW or OP_MLA */
+  OperationKind operation;     /* OP_ATTENTION, OP_ATTENTION_WINDOW, _SPARSE or OP_MLA */
   const char *variant, *dtype; /* needed while a fit is made */
-  gint64 shape[4]; /* fields from heads on: heads, kv_heads, head_dim; behind them a window; or
-                      heads, latent_dim, rope_dim, value_dim */
+  gint64 shape[4]; /* fields from heads on: heads, kv_heads, head_dim; behind them a window or
+                      how many are picked; or heads, latent_dim, rope_dim, value_dim */
 } AttentionKey;
 
 /* Of a sample whose shape has the fields from heads on at `first`. */
@@ -46,6 +46,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 
 /* Time of one layer, in picoseconds. *measured: the point is inside the grid. */
 double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
+
+/* As many cached tokens as the samples of chunks of this length say anything about: `cached`, or the
+ * most or the fewest that were measured where `cached` is further beyond these than they are apart, a
+ * few times. A line through two near points is noise far from them. */
+double attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached);
 
 /* Pairs of a query and a key for n tokens after c visible ones: n c + n (n + 1) / 2, or fewer with
  * a window. */

@@ -19,6 +19,9 @@ typedef struct {
   guint32 layers;
   ContextWindow window; /* 0 tokens: none */
   gboolean is_scaled;   /* the two rooflines differ */
+  /* Far beyond the cached tokens that were measured the roofline says what more of them take; its
+   * time is scaled as at the last ones, unless the samples hold products, too. */
+  gboolean is_extended, has_products;
 } AttentionPartConfig;
 
 AttentionPart *attention_part_new(const AttentionPartConfig *config);

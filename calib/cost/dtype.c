@@ -15,7 +15,7 @@ dtype_bits(const char *dtype)
   } known[] = {
       {"bfloat16", 16}, {"float16", 16}, {"half", 16}, {"bf16", 16},  {"fp16", 16},
       {"float32", 32},  {"fp8", 8},      {"int8", 8},  {"float8", 8}, {"int4", 4},
-      {"nvfp4", 4},     {"mxfp4", 4},    {"fp4", 4},
+      {"nvfp4", 4},     {"mxfp4", 4},    {"fp4", 4},   {"w4a", 4},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(known); i++)
@@ -72,14 +72,35 @@ stand_in(const char *dtype)
   return NULL;
 }
 
+void
+dtype_candidates(const char *asked, const char *candidates[DTYPE_CANDIDATES])
+{
+  static const char *const names[][2] = {{"mxfp4", "w4a8_mxfp4_mxfp8"},
+                                         {"mxfp4", "w4a16_mxfp4"},
+                                         {"int4", "int4_wo"}};
+  const char *other = stand_in(asked);
+  guint n = 0;
+
+  candidates[n++] = asked;
+  candidates[n++] = "";
+  if (other != NULL)
+    candidates[n++] = other;
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+    if (g_str_equal(asked, names[i][0]))
+      candidates[n++] = names[i][1];
+  g_assert(n < DTYPE_CANDIDATES);
+  candidates[n] = NULL;
+}
+
 const char *
 dtype_serving(const Profile *profile, OperationKind kind, const char *variant, const char *asked)
 {
-  const char *candidates[] = {asked, "", stand_in(asked)};
+  const char *candidates[DTYPE_CANDIDATES];
   guint n;
   const ProfileSample *samples = profile_samples(profile, kind, &n);
 
-  for (guint c = 0; c < G_N_ELEMENTS(candidates) && candidates[c] != NULL; c++)
+  dtype_candidates(asked, candidates);
+  for (guint c = 0; candidates[c] != NULL; c++)
     for (guint i = 0; i < n; i++)
       if (g_str_equal(samples[i].variant, variant) && g_str_equal(samples[i].dtype, candidates[c]))
         return candidates[c];

@@ -11,7 +11,7 @@ products_of(const Layer *layer)
   guint64 n = 0;
 
   for (guint i = 0; i < layer->n_matrices; i++)
-    n += layer->matrices[i].copies == 1;
+    n += layer->matrices[i].copies == 1 && layer->matrices[i].active > 0;
   return n;
 }
 

@@ -11,16 +11,22 @@ static const struct {
     {"kimi_k2", "DeepseekV3ForCausalLM", 7168},
     {"deepseek_v32", "DeepseekV32ForCausalLM", 7168},
     {"glm_moe_dsa", "GlmMoeDsaForCausalLM", 6144},
+    {"kimi_k3", "KimiK3ForConditionalGeneration", 7168},
+    {"minimax_m3", "MiniMaxM3ForCausalLM", 6144},
+    {"minimax_m3_vl", "MiniMaxM3ForCausalLM", 6144},
 };
 
-/* "block/ARCHITECTURE/DTYPE" of the layer's products; NULL where none is known. */
+/* "block/ARCHITECTURE/DTYPE" of the layer's products, "…/shared" without an indexer of its own; NULL
+ * where none is known. */
 static char *
 block_variant(const Model *model, const Layer *layer)
 {
   for (guint i = 0; i < G_N_ELEMENTS(blocks) && layer->n_mixer_matrices > 0; i++)
     if (g_strcmp0(model->family, blocks[i].family) == 0 && model->hidden == blocks[i].hidden)
-      return g_strdup_printf(MLA_BLOCK "%s/%s", blocks[i].architecture,
-                             layer->matrices[0].format.name);
+      return g_strdup_printf(
+          ATTENTION_BLOCK "%s/%s%s", blocks[i].architecture, layer->matrices[0].format.name,
+          layer->mixer.kind == MIXER_SPARSE && layer->mixer.index_heads == 0 ? ATTENTION_SHARED
+                                                                             : "");
   return NULL;
 }
 
@@ -50,6 +56,25 @@ find_latent(const Profile *profile, const Model *model, const Layer *layer, guin
       .shape = {mixer->heads / tp, mixer->latent_dim, mixer->rope_dim, mixer->value_dim}};
   if (mixer->kind == MIXER_LATENT && try_variant(profile, model, g_strdup(""), table))
     return TRUE;
+  if (mixer->kind == MIXER_SPARSE && mixer->index_heads > 0 &&
+      try_variant(profile, model, g_strdup(MLA_SPARSE), table))
+    return TRUE;
+  table->has_products = try_variant(profile, model, block_variant(model, layer), table);
+  return table->has_products;
+}
+
+/* Likewise with KV heads. */
+static gboolean
+find_sparse(const Profile *profile, const Model *model, const Layer *layer, guint32 tp,
+            MixerTable *table)
+{
+  const Mixer *mixer = &layer->mixer;
+
+  table->key = (AttentionKey){.operation = OP_ATTENTION_SPARSE,
+                              .shape = {mixer->heads / tp, MAX(1, mixer->kv_heads / tp),
+                                        mixer->head_dim, mixer->window}};
+  if (try_variant(profile, model, g_strdup(""), table))
+    return TRUE;
   table->has_products = try_variant(profile, model, block_variant(model, layer), table);
   return table->has_products;
 }
@@ -63,6 +88,8 @@ mixer_table_find(const Profile *profile, const Model *model, const Layer *layer,
 
   if (mixer->latent_dim > 0)
     return find_latent(profile, model, layer, tp, table);
+  if (mixer->kind == MIXER_SPARSE)
+    return find_sparse(profile, model, layer, tp, table);
   if ((mixer->kind != MIXER_FULL && !slides) || mixer->head_dim != mixer->value_dim)
     return FALSE;
   table->key = (AttentionKey){.operation = slides ? OP_ATTENTION_WINDOW : OP_ATTENTION,

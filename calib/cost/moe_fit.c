@@ -24,6 +24,7 @@ struct MoeFit {
   Layer layer;
   ExpertSplit split;
   gboolean is_split_so; /* as the table's experts are */
+  gboolean holds_block; /* the table has the router and the shared experts in it */
   Curve *ratio;         /* over log2 of the tokens: to the roofline's time */
   double last;          /* tokens */
 };
@@ -40,10 +41,12 @@ experts_matrix(const Layer *layer)
 /* Whether a sample is of the layer's experts, under that expert parallelism, however the experts
  * are split. */
 static gboolean
-is_for(const ProfileSample *sample, const Model *model, const Layer *layer,
-       const ExpertSplit *split)
+is_for(const ProfileSample *sample, const Layer *layer, const ExpertSplit *split)
 {
-  return sample->shape[SHAPE_HIDDEN] == model->hidden && sample->shape[SHAPE_FFN] == layer->ffn &&
+  const Matrix *experts = experts_matrix(layer);
+
+  return experts != NULL && sample->shape[SHAPE_HIDDEN] == (gint64)experts->k &&
+         sample->shape[SHAPE_FFN] == layer->ffn &&
          sample->shape[SHAPE_ACTIVE] == layer->active_experts &&
          sample->shape[SHAPE_EXPERTS] == layer->experts &&
          sample->shape[SHAPE_EP] == expert_split_groups(split);
@@ -56,8 +59,7 @@ typedef struct {
 } Table;
 
 static gboolean
-has_table(const Profile *profile, const Model *model, const Layer *layer, const ExpertSplit *split,
-          Table *table)
+has_table(const Profile *profile, const Layer *layer, const ExpertSplit *split, Table *table)
 {
   gint64 asked = table->tp, best = 0;
   guint n;
@@ -66,7 +68,7 @@ has_table(const Profile *profile, const Model *model, const Layer *layer, const 
   for (guint i = 0; i < n; i++) {
     gint64 tp = samples[i].shape[SHAPE_TP];
     if (!g_str_equal(samples[i].variant, table->variant) ||
-        !g_str_equal(samples[i].dtype, table->dtype) || !is_for(&samples[i], model, layer, split))
+        !g_str_equal(samples[i].dtype, table->dtype) || !is_for(&samples[i], layer, split))
       continue;
     if (best == 0 ||
         fabs(log2((double)tp / (double)asked)) < fabs(log2((double)best / (double)asked)))
@@ -78,32 +80,37 @@ has_table(const Profile *profile, const Model *model, const Layer *layer, const 
 
 /* The table that serves: one of observed choices of experts first. */
 static gboolean
-find_table(const Profile *profile, const Model *model, const Layer *layer, const ExpertSplit *split,
-           Table *table)
+find_table(const Profile *profile, const Layer *layer, const ExpertSplit *split, Table *table)
 {
   gboolean is_latent = layer->mixer.latent_dim > 0;
   const char *const variants[] = {is_latent ? "power_law_1.01" : "power_law_1.2",
                                   is_latent ? "power_law_1.2" : "power_law_1.01", MOE_TOUCHED,
                                   "uniform", "balanced"};
   const Matrix *experts = experts_matrix(layer);
+  const char *dtypes[DTYPE_CANDIDATES] = {NULL};
 
-  for (guint i = 0; experts != NULL && i < G_N_ELEMENTS(variants); i++) {
-    *table = (Table){.variant = variants[i],
-                     .dtype = dtype_serving(profile, OP_MOE, variants[i], experts->format.name),
-                     .tp = expert_split_parts(split)};
-    if (table->dtype != NULL && has_table(profile, model, layer, split, table))
-      return TRUE;
-  }
+  if (experts != NULL)
+    dtype_candidates(experts->format.name, dtypes);
+  for (guint i = 0; i < G_N_ELEMENTS(variants); i++)
+    for (guint j = 0; dtypes[j] != NULL; j++) {
+      *table = (Table){.variant = variants[i], .dtype = dtypes[j], .tp = expert_split_parts(split)};
+      if (has_table(profile, layer, split, table))
+        return TRUE;
+    }
   return FALSE;
 }
 
 const char *
-moe_fit_distribution(const Profile *profile, const Model *model, const Layer *layer,
-                     const ExpertSplit *split)
+moe_fit_distribution(const Profile *profile, const Layer *layer, const ExpertSplit *split,
+                     const char **dtype)
 {
   Table table;
 
-  return find_table(profile, model, layer, split, &table) ? table.variant : NULL;
+  if (!find_table(profile, layer, split, &table))
+    return NULL;
+  if (dtype != NULL)
+    *dtype = table.dtype;
+  return table.variant;
 }
 
 typedef struct {
@@ -121,8 +128,7 @@ compare_timings(gconstpointer a, gconstpointer b)
 }
 
 static GArray *
-timings_of(const Profile *profile, const Model *model, const Layer *layer, const ExpertSplit *split,
-           const Table *table)
+timings_of(const Profile *profile, const Layer *layer, const ExpertSplit *split, const Table *table)
 {
   GArray *timings = g_array_new(FALSE, FALSE, sizeof(Timing));
   guint n;
@@ -133,7 +139,7 @@ timings_of(const Profile *profile, const Model *model, const Layer *layer, const
                            .touched = (double)samples[i].shape[SHAPE_TOUCHED],
                            .ps = samples[i].median_ns * PS_PER_NS};
     if (g_str_equal(samples[i].variant, table->variant) &&
-        g_str_equal(samples[i].dtype, table->dtype) && is_for(&samples[i], model, layer, split) &&
+        g_str_equal(samples[i].dtype, table->dtype) && is_for(&samples[i], layer, split) &&
         samples[i].shape[SHAPE_TP] == table->tp)
       g_array_append_val(timings, timing);
   }
@@ -196,20 +202,21 @@ add_curve(MoeFit *fit, const GArray *timings, guint32 tp)
 }
 
 MoeFit *
-moe_fit_new(const Profile *profile, const Device *device, const Model *model, const Layer *layer,
+moe_fit_new(const Profile *profile, const Device *device, const Layer *layer,
             const ExpertSplit *split)
 {
   g_autoptr(GArray) timings = NULL;
   Table table;
   MoeFit *fit;
 
-  if (!find_table(profile, model, layer, split, &table))
+  if (!find_table(profile, layer, split, &table))
     return NULL;
-  timings = timings_of(profile, model, layer, split, &table);
+  timings = timings_of(profile, layer, split, &table);
   fit = g_new0(MoeFit, 1);
   fit->device = *device;
   fit->layer = *layer;
   fit->split = *split;
+  fit->holds_block = g_str_equal(table.variant, MOE_TOUCHED);
   fit->is_split_so = table.tp == expert_split_parts(split);
   add_curve(fit, timings, (guint32)table.tp);
   return fit;
@@ -222,6 +229,12 @@ moe_fit_free(MoeFit *fit)
     return;
   curve_free(fit->ratio);
   g_free(fit);
+}
+
+gboolean
+moe_fit_holds_block(const MoeFit *fit)
+{
+  return fit->holds_block;
 }
 
 double

@@ -19,14 +19,19 @@ typedef struct MoeFit MoeFit;
 
 /* For one kind of layer on one device; NULL if the profile has no samples of its shape with a
  * usable distribution and split. */
-MoeFit *moe_fit_new(const Profile *profile, const Device *device, const Model *model,
-                    const Layer *layer, const ExpertSplit *split);
+MoeFit *moe_fit_new(const Profile *profile, const Device *device, const Layer *layer,
+                    const ExpertSplit *split);
 void moe_fit_free(MoeFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MoeFit, moe_fit_free)
 
-/* The variant of OP_MOE that serves; NULL: none does. Valid as long as the profile. */
-const char *moe_fit_distribution(const Profile *profile, const Model *model, const Layer *layer,
-                                 const ExpertSplit *split);
+/* The variant of OP_MOE that serves, and its dtype if it is asked for; NULL: none does. Valid as long
+ * as the profile. */
+const char *moe_fit_distribution(const Profile *profile, const Layer *layer,
+                                 const ExpertSplit *split, const char **dtype);
+
+/* Whether its times are of the whole feed-forward part: of the router and the shared experts, too
+ * (MOE_TOUCHED). */
+gboolean moe_fit_holds_block(const MoeFit *fit);
 
 /* Picoseconds for `tokens` of a batch, in each engine. *measured: the split is the table's, and
  * tokens lie in its range. */

@@ -64,7 +64,8 @@ serve_part(ProfileAttention *self, const Profile *profile, const RooflineConfig 
   }
   if (mixer_table_find(profile, config->model, layer, config->tensor_parallel_size, &table)) {
     attention.fit = attention_fit_new(profile, &table.key, NULL, NULL);
-    part->has_products = table.has_products;
+    part->has_products = attention.has_products = table.has_products;
+    attention.is_extended = mixer->latent_dim > 0 || mixer->kind == MIXER_SPARSE;
     if (mixer->kind == MIXER_FULL)
       attention.skew = attention_skew_new(profile, &table.key, config->device->multiprocessors);
   }

@@ -52,7 +52,7 @@ static gboolean
 is_attention(const ProfileSample *sample)
 {
   return sample->operation == OP_ATTENTION || sample->operation == OP_ATTENTION_WINDOW ||
-         sample->operation == OP_MLA;
+         sample->operation == OP_MLA || sample->operation == OP_ATTENTION_SPARSE;
 }
 
 /* Whether two samples belong to one fit: dtype and variant, and for attention the heads. */

@@ -61,13 +61,18 @@ add_kind(ProfileLinear *self, const Profile *profile, const RooflineConfig *conf
   const Layer *layer = &config->model->kinds[i];
   LinearKind *kind = &self->kinds[self->n_kinds++];
   gboolean any = FALSE;
+  guint end = layer->n_matrices;
 
   kind->layers = layer->count;
   kind->layer = *layer;
-  for (guint j = without_mixer ? layer->n_mixer_matrices : 0; j < layer->n_matrices; j++) {
+  if (layer->experts > 0)
+    kind->experts = moe_fit_new(profile, config->device, layer, &self->split);
+  if (kind->experts != NULL && moe_fit_holds_block(kind->experts))
+    end = layer->n_mixer_matrices;
+  for (guint j = without_mixer ? layer->n_mixer_matrices : 0; j < end; j++) {
     const Matrix *matrix = &layer->matrices[j];
     PlainProduct *product = &kind->products[kind->n_products];
-    if (matrix->copies > 1)
+    if (matrix->copies > 1 || matrix->active == 0)
       continue;
     kind->n_products++;
     *product = (PlainProduct){.n = matrix_rank_n(matrix, &layer->mixer, self->tp),
@@ -77,8 +82,6 @@ add_kind(ProfileLinear *self, const Profile *profile, const RooflineConfig *conf
                               .fit = fit_for(self, profile, config->device, matrix->format.name)};
     any |= product->fit != NULL;
   }
-  if (layer->experts > 0)
-    kind->experts = moe_fit_new(profile, config->device, config->model, layer, &self->split);
   return any || kind->experts != NULL;
 }
 

@@ -109,7 +109,7 @@ add_missing_layers(GPtrArray *remarks, const Profile *profile, const Model *mode
     g_autofree char *mixer = mixer_words(&layer->mixer);
     if (mixer != NULL && !model_is_uniform(model) && !has_mixer(profile, model, layer, split->tp))
       append_name(names, mixer);
-    if (layer->experts > 0 && moe_fit_distribution(profile, model, layer, split) == NULL)
+    if (layer->experts > 0 && moe_fit_distribution(profile, layer, split, NULL) == NULL)
       append_name(names, "experts");
   }
   if (names->len > 0)
@@ -118,16 +118,32 @@ add_missing_layers(GPtrArray *remarks, const Profile *profile, const Model *mode
                                              names->str));
 }
 
-/* Adds how tokens choose experts in the table that serves, which is an assumption. */
+/* The dtype that a layer's experts ask for. */
+static const char *
+experts_dtype(const Layer *layer)
+{
+  guint i = 0;
+
+  while (i < layer->n_matrices && layer->matrices[i].copies == 1)
+    i++;
+  return i < layer->n_matrices ? layer->matrices[i].format.name : "";
+}
+
+/* Adds how tokens choose experts in the table that serves, which is an assumption, and what the
+ * table calls their weights, where it is another name. */
 static void
 add_draws(GPtrArray *remarks, const Profile *profile, const Model *model, const ExpertSplit *split)
 {
   for (guint i = 0; i < model->n_kinds; i++) {
     const Layer *layer = &model->kinds[i];
+    const char *dtype = "";
     const char *draws =
-        layer->experts > 0 ? moe_fit_distribution(profile, model, layer, split) : NULL;
+        layer->experts > 0 ? moe_fit_distribution(profile, layer, split, &dtype) : NULL;
     if (draws == NULL)
       continue;
+    if (*dtype != '\0' && !g_str_equal(dtype, experts_dtype(layer)))
+      g_ptr_array_add(remarks, g_strdup_printf("Experts in %s are measured in %s.",
+                                               experts_dtype(layer), dtype));
     if (g_str_equal(draws, MOE_TOUCHED))
       draws = "each token draws alike from all";
     g_ptr_array_add(remarks, g_strdup_printf("Assumed of how tokens choose experts: %s.", draws));

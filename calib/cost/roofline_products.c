@@ -132,7 +132,7 @@ routed_ps(const Device *device, const WhatIf *what_if, guint64 tokens, const Lay
 
   for (guint i = 0; i < layer->n_matrices; i++) {
     const Matrix *matrix = &layer->matrices[i];
-    if (matrix->copies > 1) {
+    if (matrix->copies > 1 && matrix->active > 0) {
       const Product product = roofline_expert_product(matrix, &layer->mixer, split);
       total_ps += expert_ps(device, what_if, &product, split, (double)tokens, shared);
     }

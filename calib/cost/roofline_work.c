@@ -55,6 +55,8 @@ set_products(Roofline *self, const Model *model, guint32 tp)
     kind->layer = *layer;
     for (guint j = 0; j < layer->n_matrices; j++) {
       const Matrix *matrix = &layer->matrices[j];
+      if (matrix->active == 0)
+        continue;
       kind->products[kind->n_products++] =
           matrix->copies > 1 ? roofline_expert_product(matrix, &layer->mixer, &self->split)
                              : roofline_dense_product(matrix, &layer->mixer, tp);

@@ -42,9 +42,12 @@
  * dropped its CUDA graphs by then (profile_cudagraph_memory). */
 #define FIRST_GRAPH_PROFILE 18
 #define NON_TORCH_GIB(a, b, c) ((const double[]){a, b, c})
-/* Of cards without links: 0.21 of eight L40S (0.10.2), 1.70 of four RTX PRO 6000s (August 2026). */
+/* Of cards without links: 0.21 of eight L40S (0.10.2), 1.70 of four RTX PRO 6000s (August 2026),
+ * 0.75 of two: what weights of 14.28 GiB, and 0.20 of a draft layer, leave of 15.03 and 15.25 GiB
+ * (club-3090 issue 1087, two RTX 5090s, and pull request 1139, two RTX 3090s). */
 #define UNLINKED_GIB 0.21
 #define UNLINKED_PROFILED_GIB 1.70
+#define TWO_UNLINKED_PROFILED_GIB 0.75
 /* Counted "since v0.21.0", as logs say. They have 0.53 GiB for 28 layers (0.24, RTX 4090) and some
  * 0.50 for 32 (0.32, H100), both with all default sizes. */
 #define FIRST_GRAPHS_COUNTED 21
@@ -77,7 +80,9 @@ has_large_workspace(const Device *device)
   return device->memory_bytes >= 70 * GIB && strstr(device->name, "a100") == NULL;
 }
 
-/* Which models run in model runner V2 without being asked to (VllmConfig.use_v2_model_runner). */
+/* Which models run in model runner V2 without being asked to (VllmConfig.use_v2_model_runner). It
+ * does not serve those with recurrent states: pull request 39337 (has_inner_state), and a remark in
+ * 0.28's own code; of 0.30 and later nothing is known. */
 static gboolean
 is_runner_v2(const ServerSetup *setup)
 {
@@ -88,6 +93,8 @@ is_runner_v2(const ServerSetup *setup)
                {"qwen2_moe", 24}, {"deepseek_v2", 24}, {"granitemoe", 24}};
   const char *family = setup->model->family;
 
+  if (setup->version < 30 && model_rank_state_bytes(setup->model, 1) > 0)
+    return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(first); i++)
     if (g_strcmp0(family, first[i].family) == 0 && setup->version >= first[i].since)
       return TRUE;
@@ -218,7 +225,10 @@ non_torch(const ServerSetup *setup)
   if (tp == 1 && profiles_graphs && setup->device->non_torch_bytes > 0)
     return (guint64)setup->device->non_torch_bytes;
   if (tp > 1 && setup->device->allreduce_direct_bytes_per_s <= 0)
-    return (guint64)((profiles_graphs ? UNLINKED_PROFILED_GIB : UNLINKED_GIB) * GIB);
+    return (guint64)((!profiles_graphs ? UNLINKED_GIB
+                      : tp == 2        ? TWO_UNLINKED_PROFILED_GIB
+                                       : UNLINKED_PROFILED_GIB) *
+                     GIB);
   return (guint64)(gib[tp == 1 ? 0 : tp < 4 ? 1 : 2] * GIB);
 }
 

@@ -19,13 +19,54 @@ read_absorbed(Aiconfigurator *reader, GError **error)
   return csv_table_finish(reader->table, error);
 }
 
+/* Kernels of expert parallelism over many nodes have the columns and operations of the ordinary
+ * ones. */
+static gboolean
+read_wide(Aiconfigurator *reader, GError **error)
+{
+  while (aiconfigurator_next(reader)) {
+    g_autofree char *reason =
+        g_strdup_printf("the operation %s of expert parallelism over many nodes, which no cost "
+                        "asks for",
+                        aiconfigurator_text(reader->table, "op_name"));
+    aiconfigurator_leave_out(reader, reason);
+  }
+  return csv_table_finish(reader->table, error);
+}
+
+/* Operations that are read where the columns are those below: with others, a table of them is of a
+ * form that is not known. */
+static const char *const read_operations[] = {"gemm",
+                                              "compute_scale",
+                                              "scale_matrix",
+                                              "context_attention",
+                                              "generation_attention",
+                                              "mla_context",
+                                              "mla_generation",
+                                              "mla_context_module",
+                                              "mla_generation_module",
+                                              "dsa_context_module",
+                                              "dsa_generation_module",
+                                              "msa_context_module",
+                                              "msa_generation_module",
+                                              "all_reduce",
+                                              "moe",
+                                              "gdn",
+                                              "kda",
+                                              "mamba2",
+                                              NULL};
+
 static gboolean
 read_unknown(Aiconfigurator *reader, GError **error)
 {
+  static const char *const none[] = {NULL};
+  int op = csv_table_need(reader->table, "op_name");
+
   while (aiconfigurator_next(reader)) {
-    g_autofree char *reason = g_strdup_printf("the operation %s, which no cost asks for",
-                                              aiconfigurator_text(reader->table, "op_name"));
-    aiconfigurator_leave_out(reader, reason);
+    if (g_strv_contains(read_operations, csv_table_text(reader->table, op)))
+      csv_table_fail(reader->table, op, "another, as the header has not the columns of this one");
+    else
+      aiconfigurator_is_of(reader, none);
   }
   return csv_table_finish(reader->table, error);
 }
@@ -42,7 +83,7 @@ static const struct {
     {{"bmm_dtype", "num_heads"}, read_absorbed},
     {{"nccl_dtype", "message_size"}, aiconfigurator_read_collectives},
     {{"allreduce_dtype", "message_size"}, aiconfigurator_read_collectives},
-    {{"moe_dtype", "distribution"}, aiconfigurator_read_moe},
+    {{"moe_dtype", "inter_size"}, aiconfigurator_read_moe},
     {{"phase", "d_conv"}, aiconfigurator_read_recurrent},
 };
 
@@ -61,28 +102,67 @@ file_gpu(const char *path)
   return import_first_text(path, "device");
 }
 
-/* "vLLM 0.19.0"; NCCL's table is of a library, which all engines call. */
-static char *
-file_engine(const char *path)
+/* NCCL's table is of a library, which all engines call. */
+static gboolean
+is_of_library(const char *path)
 {
   static const char *const nccl[] = {"nccl_dtype", NULL};
-  g_autofree char *framework = import_first_text(path, "framework");
-  g_autofree char *version = import_first_text(path, "version");
 
-  if (import_header_has(path, nccl))
-    return g_strdup("");
+  return import_header_has(path, nccl);
+}
+
+/* "vLLM 0.19.0". Caller frees. */
+static char *
+engine_name(const char *framework, const char *version)
+{
   return g_strdup_printf("%s %s", g_ascii_strcasecmp(framework, "vllm") == 0 ? "vLLM" : framework,
                          version);
+}
+
+static char **
+file_engines(const char *path)
+{
+  g_autoptr(CsvTable) table = is_of_library(path) ? NULL : csv_table_open(path, NULL);
+  g_autoptr(GPtrArray) engines = g_ptr_array_new();
+  int framework = table != NULL ? csv_table_column(table, "framework") : -1;
+  int version = table != NULL ? csv_table_column(table, "version") : -1;
+
+  while (framework >= 0 && version >= 0 && csv_table_next(table)) {
+    char *engine = engine_name(csv_table_text(table, framework), csv_table_text(table, version));
+    if (g_ptr_array_find_with_equal_func(engines, engine, g_str_equal, NULL))
+      g_free(engine);
+    else
+      g_ptr_array_add(engines, engine);
+  }
+  g_ptr_array_add(engines, NULL);
+  return (char **)g_ptr_array_free(g_steal_pointer(&engines), FALSE);
+}
+
+static char *
+file_library(const char *path)
+{
+  return is_of_library(path) ? import_first_text(path, "version") : g_strdup("");
+}
+
+/* The engine of the rows that are meant: the first of the file's that fits. Caller frees. */
+static char *
+meant_engine(const Aiconfigurator *reader, const char *path)
+{
+  g_autofree char *framework = import_first_text(path, "framework");
+  g_autofree char *version = import_first_text(path, "version");
+  g_auto(GStrv) engines = reader->engine != NULL ? file_engines(path) : NULL;
+
+  for (char **engine = engines; engine != NULL && *engine != NULL; engine++)
+    if (import_is_engine(*engine, reader->engine))
+      return g_strdup(*engine);
+  return engine_name(framework, version);
 }
 
 static void
 add_origin(Aiconfigurator *reader, const char *path, const char *gpu)
 {
   g_autofree char *source = import_source("aiconfigurator", path);
-  g_autofree char *framework = import_first_text(path, "framework");
-  g_autofree char *version = import_first_text(path, "version");
-  g_autofree char *engine = g_strdup_printf(
-      "%s %s", g_ascii_strcasecmp(framework, "vllm") == 0 ? "vLLM" : framework, version);
+  g_autofree char *engine = meant_engine(reader, path);
   const ProfileOrigin origin = {
       .source = source,
       .measured_device = gpu,
@@ -118,13 +198,12 @@ read_rows(Aiconfigurator *reader, const char *path, const char *gpu, GError **er
   g_autofree char *name = g_path_get_basename(path);
   CsvTable *table = reader->table;
 
-  /* Kernels of expert parallelism over many nodes have the columns of the ordinary ones. */
-  for (guint i = 0; i < G_N_ELEMENTS(kinds) && !g_str_has_prefix(name, "wideep"); i++)
+  if (g_str_has_prefix(name, "wideep"))
+    read = read_wide;
+  for (guint i = 0; i < G_N_ELEMENTS(kinds) && read == read_unknown; i++)
     if (csv_table_column(table, kinds[i].columns[0]) >= 0 &&
-        csv_table_column(table, kinds[i].columns[1]) >= 0) {
+        csv_table_column(table, kinds[i].columns[1]) >= 0)
       read = kinds[i].read;
-      break;
-    }
   add_origin(reader, path, gpu);
   aiconfigurator_begin(reader);
   if (!read(reader, error))
@@ -136,16 +215,22 @@ read_rows(Aiconfigurator *reader, const char *path, const char *gpu, GError **er
 }
 
 static gboolean
-read_file(Profile *profile, const char *path, const char *gpu, GError **error)
+read_file(Profile *profile, const char *path, const char *gpu, const char *engine, GError **error)
 {
   g_autoptr(CsvTable) table = csv_table_open(path, error);
   g_autoptr(GHashTable) left_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  Aiconfigurator reader = {
-      .profile = profile, .table = table, .first = profile->samples->len, .left_out = left_out};
+  g_autoptr(GArray) unknown = g_array_new(FALSE, FALSE, sizeof(int));
+  Aiconfigurator reader = {.profile = profile,
+                           .table = table,
+                           .first = profile->samples->len,
+                           .left_out = left_out,
+                           .engine = is_of_library(path) ? NULL : engine,
+                           .unknown = unknown};
   gboolean is_read = table != NULL && read_rows(&reader, path, gpu, error);
 
   for (guint i = 0; i < AICONFIGURATOR_OF_FILE; i++)
     g_free(reader.values[i]);
+  g_strfreev(reader.unknown_values);
   return is_read;
 }
 
@@ -155,7 +240,8 @@ enum { FOLDERS_DEEP = 5 };
 static const ImportFiles files = {.takes = takes,
                                   .folders_deep = FOLDERS_DEEP,
                                   .gpu = file_gpu,
-                                  .engine = file_engine,
+                                  .engines = file_engines,
+                                  .of_library = file_library,
                                   .read = read_file};
 
 const ProfileImporter profile_importer_aiconfigurator = {

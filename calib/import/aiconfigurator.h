@@ -4,6 +4,7 @@
 #include "common.h"
 
 /* What a file is of as a whole: its columns framework, version and device. */
+enum { AICONFIGURATOR_FRAMEWORK, AICONFIGURATOR_VERSION, AICONFIGURATOR_DEVICE };
 enum { AICONFIGURATOR_OF_FILE = 3 };
 
 typedef struct {
@@ -11,6 +12,9 @@ typedef struct {
   CsvTable *table;
   guint first;          /* sample of this file */
   GHashTable *left_out; /* rows by reason: text to count */
+  const char *engine;   /* whose rows are meant, NULL: the file's */
+  GArray *unknown;      /* int, columns that no kind of table has */
+  char **unknown_values; /* of the first row, NULL before it */
   guint16 origin;
   int columns[AICONFIGURATOR_OF_FILE];
   char *values[AICONFIGURATOR_OF_FILE]; /* of the first row */
@@ -18,9 +22,14 @@ typedef struct {
 
 /* Finds the columns that say what the file is of. */
 void aiconfigurator_begin(Aiconfigurator *reader);
-/* The next row. It must name the version and the card of the first, since a file has one origin.
- * FALSE after the last row, and after a mistake. */
+/* The next row; rows of other engines than the one that is asked for are left out. It must name the
+ * version and the card of the first, since a file has one origin. FALSE after the last row, and
+ * after a mistake. */
 gboolean aiconfigurator_next(Aiconfigurator *reader);
+/* Whether the row's op_name is one of these (NULL after the last); else the row is left out. */
+gboolean aiconfigurator_is_of(Aiconfigurator *reader, const char *const *operations);
+/* In a column that is not known the row must have what the first that was added has: it may tell rows
+ * apart. */
 void aiconfigurator_add(Aiconfigurator *reader, OperationKind kind, const char *variant,
                         const char *dtype, const gint64 *shape, double time_ms);
 void aiconfigurator_leave_out(Aiconfigurator *reader, const char *reason);

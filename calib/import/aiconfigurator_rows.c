@@ -5,31 +5,130 @@
 
 static const char *const of_file[AICONFIGURATOR_OF_FILE] = {"framework", "version", "device"};
 
+/* Columns of all kinds of tables that are read, and those that say what others do: names of the
+ * model and of the kernel's implementation, and what the card drew. */
+static const char *const known_columns[] = {
+    "framework",     "version",
+    "device",        "op_name",
+    "kernel_source", "latency",
+    "gemm_dtype",    "m",
+    "n",             "k",
+    "quant_dtype",   "batch_size",
+    "isl",           "step",
+    "num_heads",     "num_key_value_heads",
+    "head_dim",      "window_size",
+    "beam_width",    "attn_dtype",
+    "tp_size",       "kv_cache_dtype",
+    "mla_dtype",     "gemm_type",
+    "model",         "architecture",
+    "bmm_dtype",     "nccl_dtype",
+    "num_gpus",      "message_size",
+    "moe_dtype",     "allreduce_dtype",
+    "num_tokens",    "hidden_size",
+    "inter_size",    "topk",
+    "num_experts",   "moe_tp_size",
+    "moe_ep_size",   "distribution",
+    "phase",         "seq_len",
+    "d_model",       "d_conv",
+    "d_state",       "nheads",
+    "n_groups",      "chunk_size",
+    "num_k_heads",   "head_k_dim",
+    "num_v_heads",   "head_v_dim",
+    "model_name",    "backend",
+    "power",         "implementation",
+    "power_limit",   NULL,
+};
+
 void
 aiconfigurator_begin(Aiconfigurator *reader)
 {
   for (guint i = 0; i < G_N_ELEMENTS(of_file); i++)
     reader->columns[i] = csv_table_need(reader->table, of_file[i]);
+  for (int i = 0; i < (int)csv_table_n_columns(reader->table); i++)
+    if (!g_strv_contains(known_columns, csv_table_name(reader->table, i)))
+      g_array_append_val(reader->unknown, i);
+}
+
+/* Whether the row is of the engine that is asked for. */
+static gboolean
+is_of_engine(const Aiconfigurator *reader)
+{
+  g_autofree char *engine = NULL;
+
+  if (reader->engine == NULL)
+    return TRUE;
+  engine = g_strdup_printf(
+      "%s %s", csv_table_text(reader->table, reader->columns[AICONFIGURATOR_FRAMEWORK]),
+      csv_table_text(reader->table, reader->columns[AICONFIGURATOR_VERSION]));
+  return import_is_engine(engine, reader->engine);
+}
+
+static gboolean
+check_unknown(Aiconfigurator *reader)
+{
+  const int *columns = (const int *)(gconstpointer)reader->unknown->data;
+  guint n = reader->unknown->len;
+
+  if (reader->unknown_values == NULL) {
+    reader->unknown_values = g_new0(char *, n + 1);
+    for (guint i = 0; i < n; i++)
+      reader->unknown_values[i] = g_strdup(csv_table_text(reader->table, columns[i]));
+  }
+  for (guint i = 0; i < n; i++)
+    if (!g_str_equal(csv_table_text(reader->table, columns[i]), reader->unknown_values[i])) {
+      csv_table_fail(reader->table, columns[i],
+                     "\"%s\", as in the first row, of a column that is not known",
+                     reader->unknown_values[i]);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+check_origin(Aiconfigurator *reader)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(of_file); i++) {
+    const char *text = csv_table_text(reader->table, reader->columns[i]);
+    if (reader->values[i] == NULL) {
+      reader->values[i] = g_strdup(text);
+    } else if (!g_str_equal(reader->values[i], text)) {
+      csv_table_fail(reader->table, reader->columns[i],
+                     "%s, as in the first row (a profile takes an operation from one%s)",
+                     reader->values[i],
+                     i == AICONFIGURATOR_DEVICE ? "" : "; --engine says which");
+      return FALSE;
+    }
+  }
+  return TRUE;
 }
 
 gboolean
 aiconfigurator_next(Aiconfigurator *reader)
 {
-  CsvTable *table = reader->table;
-
-  if (!csv_table_next(table))
-    return FALSE;
-  for (guint i = 0; i < G_N_ELEMENTS(of_file); i++) {
-    const char *text = csv_table_text(table, reader->columns[i]);
-    if (reader->values[i] == NULL) {
-      reader->values[i] = g_strdup(text);
-    } else if (!g_str_equal(reader->values[i], text)) {
-      csv_table_fail(table, reader->columns[i], "%s, as in the first row (a file is of one)",
-                     reader->values[i]);
+  while (csv_table_next(reader->table)) {
+    if (!csv_table_ok(reader->table))
       return FALSE;
-    }
+    if (is_of_engine(reader))
+      return check_origin(reader);
+    g_autofree char *reason = g_strdup_printf(
+        "the version %s, where %s is asked for",
+        csv_table_text(reader->table, reader->columns[AICONFIGURATOR_VERSION]), reader->engine);
+    aiconfigurator_leave_out(reader, reason);
   }
-  return TRUE;
+  return FALSE;
+}
+
+gboolean
+aiconfigurator_is_of(Aiconfigurator *reader, const char *const *operations_known)
+{
+  const char *name = aiconfigurator_text(reader->table, "op_name");
+  g_autofree char *reason = NULL;
+
+  if (g_strv_contains(operations_known, name))
+    return TRUE;
+  reason = g_strdup_printf("the operation %s, which no cost asks for", name);
+  aiconfigurator_leave_out(reader, reason);
+  return FALSE;
 }
 
 void
@@ -45,6 +144,8 @@ aiconfigurator_add(Aiconfigurator *reader, OperationKind kind, const char *varia
       .median_ns = time_ms * NS_PER_MS,
   };
 
+  if (!check_unknown(reader))
+    return;
   memcpy(sample.shape, shape, operation_n_shape(kind) * sizeof *shape);
   profile_add(reader->profile, &sample);
 }

@@ -23,6 +23,9 @@ aiconfigurator_read_gemm(Aiconfigurator *reader, GError **error)
   int latency = csv_table_need(table, "latency");
 
   while (aiconfigurator_next(reader)) {
+    static const char *const of[] = {"gemm", NULL};
+    if (!aiconfigurator_is_of(reader, of))
+      continue;
     const gint64 shape[] = {
         csv_table_whole(table, m, 1),
         csv_table_whole(table, n, 1),
@@ -48,9 +51,12 @@ aiconfigurator_read_quantize(Aiconfigurator *reader, GError **error)
   int latency = csv_table_need(table, "latency");
 
   while (aiconfigurator_next(reader)) {
+    static const char *const of[] = {"compute_scale", "scale_matrix", NULL};
+    if (!aiconfigurator_is_of(reader, of))
+      continue;
     const gint64 shape[] = {csv_table_whole(table, m, 1), csv_table_whole(table, k, 1)};
     double time_ms = csv_table_number(table, latency);
-    gboolean is_scale = strstr(csv_table_text(table, op), "compute") != NULL;
+    gboolean is_scale = g_str_equal(csv_table_text(table, op), "compute_scale");
     if (csv_table_ok(table) && time_ms == 0)
       aiconfigurator_leave_out(reader, "quantizing with a time of 0");
     else if (csv_table_ok(table))
@@ -106,6 +112,10 @@ aiconfigurator_read_collectives(Aiconfigurator *reader, GError **error)
       aiconfigurator_leave_out(reader, reason);
       continue;
     }
+    if (g_str_equal(source, "oneCCL")) {
+      aiconfigurator_leave_out(reader, "the all_reduce of oneCCL, which no engine here calls");
+      continue;
+    }
     aiconfigurator_add(reader, OP_ALL_REDUCE, all_reduce_variant(source), name, shape, time_ms);
   }
   return csv_table_finish(table, error);
@@ -119,25 +129,21 @@ aiconfigurator_read_moe(Aiconfigurator *reader, GError **error)
   CsvTable *table = reader->table;
   int dtype = csv_table_need(table, "moe_dtype"), columns[G_N_ELEMENTS(names)];
   int distribution = csv_table_need(table, "distribution");
-  int latency = csv_table_need(table, "latency"), op = csv_table_need(table, "op_name");
+  int latency = csv_table_need(table, "latency");
 
   for (guint i = 0; i < G_N_ELEMENTS(names); i++)
     columns[i] = csv_table_need(table, names[i]);
   while (aiconfigurator_next(reader)) {
+    static const char *const of[] = {"moe", NULL};
     gint64 shape[OPERATION_SHAPE_MAX] = {0};
+    if (!aiconfigurator_is_of(reader, of))
+      continue;
     double time_ms = csv_table_time(table, latency);
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
       shape[i] = csv_table_whole(table, columns[i], 1);
-    if (!csv_table_ok(table))
-      continue;
-    if (!g_str_equal(csv_table_text(table, op), "moe")) {
-      g_autofree char *reason =
-          g_strdup_printf("the operation %s, which no cost asks for", csv_table_text(table, op));
-      aiconfigurator_leave_out(reader, reason);
-      continue;
-    }
-    aiconfigurator_add(reader, OP_MOE, csv_table_text(table, distribution),
-                       import_dtype(csv_table_text(table, dtype)), shape, time_ms);
+    if (csv_table_ok(table))
+      aiconfigurator_add(reader, OP_MOE, csv_table_text(table, distribution),
+                         import_dtype(csv_table_text(table, dtype)), shape, time_ms);
   }
   return csv_table_finish(table, error);
 }
@@ -177,7 +183,10 @@ aiconfigurator_read_recurrent(Aiconfigurator *reader, GError **error)
       csv_table_column(table, "d_state") >= 0 ? &mamba_columns : &delta_columns;
 
   while (aiconfigurator_next(reader)) {
+    static const char *const of[] = {"mamba2", "gdn", "kda", NULL};
     gboolean is_decode = g_str_equal(csv_table_text(table, phase), "generation");
+    if (!aiconfigurator_is_of(reader, of))
+      continue;
     g_autofree char *variant =
         g_strdup_printf("%s/%s/%s", csv_table_text(table, op), csv_table_text(table, kernel),
                         is_decode ? "decode" : "prefill");

@@ -17,14 +17,18 @@ squeeze(const char *text)
   return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-const char *
-import_guess_device(const char *gpu_name)
+/* A card by what its name holds, and the shipped device that it is. */
+typedef struct {
+  const char *part, *other, *device;
+} Card;
+
+/* The first card whose two parts both occur in the name; NULL: none. */
+static const Card *
+find_card(const char *gpu_name)
 {
-  /* The first device whose two parts both occur in the name. Cards made for one country with slower
-   * links (A800, H800) compute as those that they are made from. */
-  static const struct {
-    const char *part, *other, *device;
-  } known[] = {
+  /* Cards made for one country with slower links (A800, H800) compute as those that they are made
+   * from. */
+  static const Card known[] = {
       {"laptop", "", NULL},
       {"rtxpro6000", "", "rtx-pro-6000"},
       {"gh200", "", "gh200"},
@@ -62,8 +66,24 @@ import_guess_device(const char *gpu_name)
 
   for (guint i = 0; i < G_N_ELEMENTS(known); i++)
     if (strstr(name, known[i].part) != NULL && strstr(name, known[i].other) != NULL)
-      return known[i].device;
+      return &known[i];
   return NULL;
+}
+
+const char *
+import_guess_device(const char *gpu_name)
+{
+  const Card *card = find_card(gpu_name);
+
+  return card != NULL ? card->device : NULL;
+}
+
+const char *
+import_guess_card(const char *gpu_name)
+{
+  const Card *card = find_card(gpu_name);
+
+  return card != NULL && card->device != NULL ? card->part : NULL;
 }
 
 static char *
@@ -139,6 +159,7 @@ import_dtype(const char *name)
       {"bf16", "bfloat16"}, {"torch.bfloat16", "bfloat16"}, {"fp16", "float16"},
       {"half", "float16"},  {"torch.float16", "float16"},   {"fp32", "float32"},
       {"float", "float32"}, {"float8_e4m3fn", "fp8"},       {"e4m3", "fp8"},
+      {"fp8_e4m3", "fp8"},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(known); i++)

@@ -22,6 +22,10 @@ PROFILE_IMPORTERS(PROFILE_IMPORTER_DECLARE)
  * is of another device. `gpu_name` is what the source calls it. */
 void import_know_device(Profile *profile, const char *gpu_name);
 
+/* The card that a source's name means: "a800" and "a100" are two, although both count as the shipped
+ * device a100-80gb. NULL if it is none that is known. */
+const char *import_guess_card(const char *gpu_name);
+
 /* Adds a sentence to the note, unless it is there. */
 void import_add_note(Profile *profile, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -40,6 +44,9 @@ gboolean import_header_has(const char *path, const char *const *names);
 gboolean import_files_sniff(const ImportFiles *kind, const char *path);
 gboolean import_files_read(Profile *profile, const ImportFiles *kind, const char *path,
                            const char *engine, GError **error);
+/* Whether "vLLM 0.19.0" is what is asked for as "vllm-0.19.0"; a version of one's own build
+ * ("0.1.dev7+gabc") also without what follows the plus. */
+gboolean import_is_engine(const char *engine, const char *asked);
 
 /* What to do about files that hold a table in a form that is not read (parquet, a pointer of Git
  * LFS): at the path, or in a folder there. NULL if there are none. The caller frees it. */

@@ -184,6 +184,19 @@ csv_table_free(CsvTable *table)
   g_free(table);
 }
 
+guint
+csv_table_n_columns(const CsvTable *table)
+{
+  return table->columns->len;
+}
+
+const char *
+csv_table_name(const CsvTable *table, int column)
+{
+  g_assert(column >= 0 && (guint)column < table->columns->len);
+  return table->columns->pdata[column];
+}
+
 int
 csv_table_column(const CsvTable *table, const char *name)
 {

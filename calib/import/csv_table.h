@@ -34,6 +34,9 @@ CsvTable *csv_table_open(const char *path, GError **error);
 void csv_table_free(CsvTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CsvTable, csv_table_free)
 
+guint csv_table_n_columns(const CsvTable *table);
+/* Valid until the table is freed. */
+const char *csv_table_name(const CsvTable *table, int column);
 /* The index of a column, -1 if there is none. */
 int csv_table_column(const CsvTable *table, const char *name);
 /* Likewise for a column that must be there: if it is not, that is the table's error. */

@@ -142,7 +142,8 @@ time_stats_is_attention(const char *path)
 }
 
 static gboolean
-read_file(Profile *profile, const char *path, const char *gpu, GError **error)
+read_file(Profile *profile, const char *path, const char *gpu,
+          const char *engine G_GNUC_UNUSED, GError **error)
 {
   return time_stats_read_attention(profile, "frontier", path, gpu, error);
 }

@@ -47,9 +47,15 @@ typedef struct {
   gboolean (*is_own)(const char *path); /* no other importer takes it; NULL: as takes */
   /* What the file calls the GPU, "" if it does not say; the caller frees it. */
   char *(*gpu)(const char *path);
-  /* Likewise its engine, "" if it is of no engine alone; NULL: not known of such files. */
-  char *(*engine)(const char *path);
-  gboolean (*read)(Profile *profile, const char *path, const char *gpu, GError **error);
+  /* The engines that its rows are of ("vLLM 0.19.0"), NULL after the last; none, if it is of no
+   * engine alone; the caller frees them. NULL: not known of such files. */
+  char **(*engines)(const char *path);
+  /* The version of the library that a table of no engine is of, "" if it is none; the caller frees
+   * it. NULL: there are none such. */
+  char *(*of_library)(const char *path);
+  /* Only rows of `engine`, as ImportContext has it, if it is not NULL. */
+  gboolean (*read)(Profile *profile, const char *path, const char *gpu, const char *engine,
+                   GError **error);
 } ImportFiles;
 
 typedef struct {

@@ -3,8 +3,7 @@
  *   meta.yaml          gpu, model, variant, versions
  *   dense.csv          layer,tokens,time_us
  *   per_sequence.csv   layer,sequences,time_us
- *   attention.csv      prefill_chunk,kv_prefill,n_decode,kv_decode,time_us
- *   skew.csv           n,nb,pc,kp,kvs,kv_big,t_mean_us,t_max_us,t_skew_us
+ *   attention.csv, skew.csv, linear_attention.csv   see llmservingsim_attention.c
  *   moe.csv            tokens,activated_experts,time_us and, of newer versions, ep
  *
  * The tables stand beside meta.yaml, or in folders tp1, tp2 … there, one a tensor-parallel degree.
@@ -177,7 +176,7 @@ sniff(const char *path)
 {
   g_auto(Place) place = {0};
 
-  return find_place(path, &place) || is_lone_moe(path);
+  return llmservingsim_is_hardware(path) || find_place(path, &place) || is_lone_moe(path);
 }
 
 static gboolean
@@ -207,7 +206,7 @@ read_place(LlmServingSim *reader, const Place *place, GError **error)
   if (n_tables == 0)
     g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_FILE,
                 "%s: no table beside meta.yaml, expected dense.csv, per_sequence.csv, "
-                "attention.csv, skew.csv, moe.csv, there or in tp1, tp2, …",
+                "attention.csv, linear_attention.csv, skew.csv, moe.csv, there or in tp1, tp2, …",
                 place->folder);
   return n_tables > 0;
 }
@@ -242,12 +241,32 @@ add_launch(LlmServingSim *reader)
   profile_add(reader->profile, &sample);
 }
 
+/* What was left out, by reason. */
 static void
-add_notes(LlmServingSim *reader)
+tell_left_out(LlmServingSim *reader)
 {
   g_autoptr(GList) names =
       g_list_sort(g_hash_table_get_keys(reader->left_out), (GCompareFunc)strcmp);
 
+  for (GList *name = names; name != NULL; name = name->next)
+    import_add_note(reader->profile, "%u rows were left out: %s.",
+                    GPOINTER_TO_UINT(g_hash_table_lookup(reader->left_out, name->data)),
+                    (const char *)name->data);
+}
+
+static gboolean
+read_collectives(LlmServingSim *reader, const char *path, GError **error)
+{
+  if (!llmservingsim_read_hardware(reader, path, error))
+    return FALSE;
+  import_know_device(reader->profile, reader->gpu);
+  tell_left_out(reader);
+  return TRUE;
+}
+
+static void
+add_notes(LlmServingSim *reader)
+{
   import_add_note(reader->profile,
                   "LLMServingSim: kernel time of an eager model of one layer, without the host's; "
                   "shapes are those of %s; a norm adds the residual, and there are two a layer; "
@@ -256,9 +275,7 @@ add_notes(LlmServingSim *reader)
   import_add_note(reader->profile,
                   "attention_skew is timed on three times the scale of attention: only ratios of "
                   "its variants count. Its published fit (skew_fit.csv) is not read.");
-  for (GList *name = names; name != NULL; name = name->next)
-    import_add_note(reader->profile, "The layer %s is no known operation and was left out.",
-                    (const char *)name->data);
+  tell_left_out(reader);
 }
 
 static Model *
@@ -287,11 +304,31 @@ reader_clear(LlmServingSim *reader)
   g_free(reader->date);
   g_free(reader->program);
   g_free(reader->dtype);
+  g_free(reader->attention_dtype);
   model_free(reader->model);
   g_hash_table_unref(reader->left_out);
   g_hash_table_unref(reader->versions);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LlmServingSim, reader_clear)
+
+/* "bf16", "fp8-kvfp8": weights and, where it is not theirs, KV. FP8 is with scales as the model has
+ * them. */
+static void
+set_dtypes(LlmServingSim *reader, const char *variant)
+{
+  const char *kv = strstr(variant, "-kv");
+  g_autofree char *weights =
+      kv != NULL ? g_strndup(variant, (gsize)(kv - variant)) : g_strdup(variant);
+  const char *dtype = import_dtype(weights);
+
+  reader->plain_dtype = g_str_equal(dtype, "float16") ? "float16" : "bfloat16";
+  reader->attention_dtype =
+      kv != NULL ? g_strdup_printf("%s+%skv", reader->plain_dtype, import_dtype(kv + strlen("-kv")))
+                 : g_strdup(reader->plain_dtype);
+  if (g_str_equal(dtype, "fp8") && g_str_equal(reader->model->dtype, "fp8_block"))
+    dtype = "fp8_block";
+  reader->dtype = g_strdup(dtype);
+}
 
 static gboolean
 read_meta(LlmServingSim *reader, const char *path, const ImportContext *context, GError **error)
@@ -316,10 +353,11 @@ read_meta(LlmServingSim *reader, const char *path, const ImportContext *context,
     variant = need_meta(lines, path, "variant", error);
   if (variant == NULL)
     return FALSE;
-  reader->dtype = g_strdup(import_dtype(variant));
   read_origin(reader, lines);
   read_versions(reader, lines);
   reader->model = find_model(context, reader->model_name, path, error);
+  if (reader->model != NULL)
+    set_dtypes(reader, variant);
   return reader->model != NULL;
 }
 
@@ -335,7 +373,7 @@ read_lone_moe(LlmServingSim *reader, const char *path, const ImportContext *cont
   reader->model = find_model(context, "of this table", path, error);
   if (reader->model == NULL)
     return FALSE;
-  reader->dtype = g_strdup(reader->model->dtype);
+  set_dtypes(reader, reader->model->dtype);
   reader->engine = g_strdup("");
   if (!llmservingsim_read_moe(reader, path, error))
     return FALSE;
@@ -355,6 +393,8 @@ import_read(Profile *profile, const char *path, const ImportContext *context, GE
 
   reader.left_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   reader.versions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  if (llmservingsim_is_hardware(path))
+    return read_collectives(&reader, path, error);
   if (!find_place(path, &place)) {
     if (is_lone_moe(path))
       return read_lone_moe(&reader, path, context, error);

@@ -6,53 +6,107 @@
 #include <string.h>
 
 static void
-add(LlmServingSim *reader, OperationKind kind, const char *variant, const gint64 *shape,
-    double time_us)
+add(LlmServingSim *reader, OperationKind kind, const char *variant, const char *dtype,
+    const gint64 *shape, double time_us)
 {
-  ProfileSample sample = {
-      .operation = (guint8)kind,
-      .origin = reader->origin,
-      .count = reader->count,
-      .variant = variant,
-      .dtype = reader->dtype,
-      .median_ns = time_us * NS_PER_US,
-  };
+  const ProfileSample sample = llmservingsim_sample(reader, kind, variant, dtype, shape, time_us);
 
-  memcpy(sample.shape, shape, operation_n_shape(kind) * sizeof *shape);
   profile_add(reader->profile, &sample);
+}
+
+/* The kinds of layers that tables name their parts of; NULL where the model has none. */
+typedef struct {
+  const Layer *full, *sparse, *latent, *states, *dense;
+} Kinds;
+
+static Kinds
+find_kinds(const Model *model)
+{
+  Kinds kinds = {NULL};
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    const Layer **kind = layer->mixer.latent_dim > 0            ? &kinds.latent
+                         : layer->mixer.kind == MIXER_FULL      ? &kinds.full
+                         : layer->mixer.kind == MIXER_SPARSE    ? &kinds.sparse
+                         : layer->mixer.kind == MIXER_RECURRENT ? &kinds.states
+                                                                : NULL;
+    if (kind != NULL && *kind == NULL)
+      *kind = layer;
+    if (kinds.dense == NULL && layer->experts == 0 && layer->ffn > 0)
+      kinds.dense = layer;
+  }
+  return kinds;
 }
 
 /* A layer as an operation: a GEMM if the variant is NULL. */
 typedef struct {
   const char *variant;
-  gint64 n, k; /* of a GEMM; n is the width otherwise */
+  gint64 n, k;       /* of a GEMM; n is the width otherwise */
+  gboolean is_plain; /* at 16 bits, whatever the weights are */
 } TableLayer;
+
+/* The products of a mixer that read the layer's input, fused or launched one after the other: as
+ * many outputs as all of them have. NULL: none. */
+static TableLayer
+input_products(const Layer *layer, gint64 hidden, gint64 ranks)
+{
+  TableLayer sum = {NULL, 0, hidden, FALSE};
+
+  for (guint i = 0; layer != NULL && i < layer->n_mixer_matrices; i++)
+    if (layer->matrices[i].split != SPLIT_INPUTS && (gint64)layer->matrices[i].k == hidden)
+      sum.n += (gint64)matrix_rank_n(&layer->matrices[i], &layer->mixer, (guint32)ranks);
+  return sum;
+}
+
+/* A mixer's product of all that its heads have made: the last of those that are split by inputs. */
+static TableLayer
+output_product(const Layer *layer, gint64 hidden, gint64 ranks)
+{
+  TableLayer out = {NULL, 0, 0, FALSE};
+
+  for (guint i = 0; layer != NULL && i < layer->n_mixer_matrices; i++)
+    if (layer->matrices[i].split == SPLIT_INPUTS)
+      out = (TableLayer){NULL, hidden, (gint64)matrix_rank_k(&layer->matrices[i], (guint32)ranks),
+                         FALSE};
+  return out;
+}
 
 static gboolean
 find_layer(const LlmServingSim *reader, const char *name, TableLayer *layer)
 {
   const Model *model = reader->model;
-  gint64 ranks = reader->ranks, hidden = model->hidden, dim = model->head_dim;
-  gint64 heads = model->heads / ranks, kv_heads = MAX(model->kv_heads / ranks, 1);
-  gint64 ffn = model->ffn / ranks;
+  const Kinds kinds = find_kinds(model);
+  gint64 ranks = reader->ranks, hidden = model->hidden;
+  gint64 rotated =
+      kinds.full != NULL
+          ? (gint64)(kinds.full->mixer.heads / ranks + MAX(kinds.full->mixer.kv_heads / ranks, 1)) *
+                kinds.full->mixer.head_dim
+          : 0;
+  gint64 ffn = kinds.dense != NULL ? kinds.dense->ffn / ranks : 0;
+  const Layer *mixed = kinds.full != NULL ? kinds.full : kinds.latent;
   const struct {
     const char *name;
     TableLayer layer;
   } layers[] = {
-      {"embedding", {ELEMENTWISE_EMBEDDING, hidden, 0}},
-      {"layernorm", {ELEMENTWISE_NORM, hidden, 0}},
-      {"input_layernorm", {ELEMENTWISE_NORM, hidden, 0}},
-      {"post_attention_layernorm", {ELEMENTWISE_NORM, hidden, 0}},
-      {"qkv_proj", {NULL, (heads + 2 * kv_heads) * dim, hidden}},
-      {"qk_norm", {"qk_norm", (heads + kv_heads) * dim, 0}},
-      {"rotary_emb", {ELEMENTWISE_ROPE, (heads + kv_heads) * dim, 0}},
-      {"o_proj", {NULL, hidden, heads * dim}},
-      {"gate_up_proj", {NULL, 2 * ffn, hidden}},
-      {"act_fn", {ELEMENTWISE_ACTIVATION, ffn, 0}},
-      {"down_proj", {NULL, hidden, ffn}},
-      {"moe_gate", {NULL, model->experts, hidden}},
-      {"final_layernorm", {ELEMENTWISE_FINAL_NORM, hidden, 0}},
-      {"lm_head", {NULL, model->vocab / ranks, hidden}},
+      {"embedding", {ELEMENTWISE_EMBEDDING, hidden, 0, TRUE}},
+      {"layernorm", {ELEMENTWISE_NORM, hidden, 0, TRUE}},
+      {"input_layernorm", {ELEMENTWISE_NORM, hidden, 0, TRUE}},
+      {"post_attention_layernorm", {ELEMENTWISE_NORM, hidden, 0, TRUE}},
+      {"qkv_proj", input_products(kinds.full, hidden, ranks)},
+      {"sparse_qkv_proj", input_products(kinds.sparse, hidden, ranks)},
+      {"gdn_in_proj", input_products(kinds.states, hidden, ranks)},
+      {"qk_norm", {"qk_norm", rotated, 0, TRUE}},
+      {"rotary_emb", {ELEMENTWISE_ROPE, rotated, 0, TRUE}},
+      {"o_proj", output_product(mixed, hidden, ranks)},
+      {"sparse_o_proj", output_product(kinds.sparse, hidden, ranks)},
+      {"gdn_out_proj", output_product(kinds.states, hidden, ranks)},
+      {"gate_up_proj", {NULL, 2 * ffn, hidden, FALSE}},
+      {"act_fn", {ELEMENTWISE_ACTIVATION, ffn, 0, TRUE}},
+      {"down_proj", {NULL, ffn > 0 ? hidden : 0, ffn, FALSE}},
+      {"moe_gate", {NULL, model->experts, hidden, TRUE}},
+      {"final_layernorm", {ELEMENTWISE_FINAL_NORM, hidden, 0, TRUE}},
+      {"lm_head", {NULL, model->vocab / ranks, hidden, TRUE}},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(layers); i++)
@@ -69,13 +123,16 @@ add_layer(LlmServingSim *reader, const char *name, gint64 rows, double time_us)
   TableLayer layer;
 
   if (g_str_equal(name, "sampler"))
-    add(reader, OP_SAMPLING, "", (gint64[]){rows, reader->model->vocab / reader->ranks}, time_us);
+    add(reader, OP_SAMPLING, "", reader->plain_dtype,
+        (gint64[]){rows, reader->model->vocab / reader->ranks}, time_us);
   else if (!find_layer(reader, name, &layer))
-    g_hash_table_add(reader->left_out, g_strdup(name));
+    llmservingsim_leave_out_layer(reader, name);
   else if (layer.variant == NULL)
-    add(reader, OP_GEMM, "", (gint64[]){rows, layer.n, layer.k}, time_us);
+    add(reader, OP_GEMM, "", layer.is_plain ? reader->plain_dtype : reader->dtype,
+        (gint64[]){rows, layer.n, layer.k}, time_us);
   else
-    add(reader, OP_ELEMENTWISE, layer.variant, (gint64[]){rows, layer.n}, time_us);
+    add(reader, OP_ELEMENTWISE, layer.variant, reader->plain_dtype, (gint64[]){rows, layer.n},
+        time_us);
 }
 
 static gboolean
@@ -103,67 +160,6 @@ static gboolean
 read_per_sequence(LlmServingSim *reader, CsvTable *table, GError **error)
 {
   return read_layers(reader, table, "sequences", error);
-}
-
-/* kv_prefill is what is cached before the chunk: a chunk of 2048 after kv_prefill 2048 takes 2.4
- * times one after 0, which it would not if the chunk were counted in it. */
-static gboolean
-read_attention(LlmServingSim *reader, CsvTable *table, GError **error)
-{
-  int chunk = csv_table_need(table, "prefill_chunk"), cached = csv_table_need(table, "kv_prefill");
-  int decodes = csv_table_need(table, "n_decode"), context = csv_table_need(table, "kv_decode");
-  int time = csv_table_need(table, "time_us");
-  const Model *model = reader->model;
-
-  while (csv_table_next(table)) {
-    gint64 new_tokens = csv_table_whole(table, chunk, 0);
-    gint64 shape[] = {
-        new_tokens > 0,
-        new_tokens,
-        csv_table_whole(table, cached, 0),
-        csv_table_whole(table, decodes, 0),
-        csv_table_whole(table, context, 0),
-        model->heads / reader->ranks,
-        MAX(model->kv_heads / reader->ranks, 1),
-        model->head_dim,
-    };
-    double time_us = csv_table_time(table, time);
-    if (csv_table_ok(table) && new_tokens == 0 && shape[3] == 0)
-      csv_table_fail(table, decodes, "a prefill chunk or decodes above 0");
-    if (csv_table_ok(table))
-      add(reader, OP_ATTENTION, "", shape, time_us);
-  }
-  return csv_table_finish(table, error);
-}
-
-static gboolean
-read_skew(LlmServingSim *reader, CsvTable *table, GError **error)
-{
-  static const char *const names[] = {"pc", "kp", "n", "nb", "kvs", "kv_big"};
-  static const char *const variants[] = {"mean", "max", "skew"};
-  int columns[G_N_ELEMENTS(names)], times[G_N_ELEMENTS(variants)];
-  const Model *model = reader->model;
-
-  for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-    columns[i] = csv_table_need(table, names[i]);
-  for (guint i = 0; i < G_N_ELEMENTS(variants); i++) {
-    g_autofree char *name = g_strdup_printf("t_%s_us", variants[i]);
-    times[i] = csv_table_need(table, name);
-  }
-  while (csv_table_next(table)) {
-    gint64 shape[OPERATION_SHAPE_MAX] = {0};
-    double times_us[G_N_ELEMENTS(variants)];
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-      shape[i] = csv_table_whole(table, columns[i], 0);
-    shape[6] = model->heads / reader->ranks;
-    shape[7] = MAX(model->kv_heads / reader->ranks, 1);
-    shape[8] = model->head_dim;
-    for (guint i = 0; i < G_N_ELEMENTS(variants); i++)
-      times_us[i] = csv_table_time(table, times[i]);
-    for (guint i = 0; csv_table_ok(table) && i < G_N_ELEMENTS(variants); i++)
-      add(reader, OP_ATTENTION_SKEW, variants[i], shape, times_us[i]);
-  }
-  return csv_table_finish(table, error);
 }
 
 /* One layer's routed experts, by tokens and by how many of the experts on the device they touch.
@@ -196,7 +192,7 @@ read_moe(LlmServingSim *reader, CsvTable *table, GError **error)
       csv_table_fail(table, touched, "at most the %u experts of %s on %" G_GINT64_FORMAT " devices",
                      model->experts, model->name, groups);
     if (csv_table_ok(table))
-      add(reader, OP_MOE, MOE_TOUCHED, shape, time_us);
+      add(reader, OP_MOE, MOE_TOUCHED, reader->dtype, shape, time_us);
   }
   return csv_table_finish(table, error);
 }
@@ -209,8 +205,9 @@ static const struct {
 } tables[] = {
     {"dense.csv", read_dense},
     {"per_sequence.csv", read_per_sequence},
-    {"attention.csv", read_attention},
-    {"skew.csv", read_skew},
+    {"attention.csv", llmservingsim_read_attention},
+    {"linear_attention.csv", llmservingsim_read_states},
+    {"skew.csv", llmservingsim_read_skew},
     {"moe.csv", read_moe},
 };
 
@@ -273,6 +270,36 @@ llmservingsim_read_moe(LlmServingSim *reader, const char *path, GError **error)
   return read_file(reader, path, read_moe, error);
 }
 
+static guint
+count_rows(const char *path)
+{
+  g_autoptr(CsvTable) table = csv_table_open(path, NULL);
+  guint rows = 0;
+
+  while (table != NULL && csv_table_next(table))
+    rows++;
+  return rows;
+}
+
+/* moe_components/HASH/components.csv: parts of an expert layer on one rank of a group. */
+static void
+note_components(LlmServingSim *reader, const char *folder)
+{
+  g_autofree char *all = g_build_filename(folder, "moe_components", NULL);
+  g_autoptr(GDir) dir = g_dir_open(all, 0, NULL);
+  const char *name;
+  guint rows = 0;
+
+  while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+    g_autofree char *path = g_build_filename(all, name, "components.csv", NULL);
+    rows += count_rows(path);
+  }
+  if (rows > 0)
+    import_add_note(reader->profile,
+                    "%u rows of moe_components were left out: parts of what moe.csv has in one.",
+                    rows);
+}
+
 /* Tables of the folder that are not read, with their rows. */
 static gboolean
 note_others(LlmServingSim *reader, const char *folder, GError **error)
@@ -289,14 +316,11 @@ note_others(LlmServingSim *reader, const char *folder, GError **error)
       names = g_list_insert_sorted(names, g_strdup(name), (GCompareFunc)strcmp);
   for (GList *at = names; at != NULL; at = at->next) {
     g_autofree char *path = g_build_filename(folder, at->data, NULL);
-    g_autoptr(CsvTable) table = csv_table_open(path, NULL);
-    guint rows = 0;
-    while (table != NULL && csv_table_next(table))
-      rows++;
     import_add_note(reader->profile, "%u rows of %s were left out: a table that no cost asks for.",
-                    rows, (const char *)at->data);
+                    count_rows(path), (const char *)at->data);
   }
   g_list_free_full(names, g_free);
+  note_components(reader, folder);
   return TRUE;
 }
 

@@ -5,13 +5,13 @@
 
 #include <string.h>
 
-/* What the device is: a shipped one by its name, another as its source calls it. */
+/* What the card is: one that is known by its name, another as its source calls it. */
 static const char *
-device_of(const ProfileOrigin *origin)
+card_of(const ProfileOrigin *origin)
 {
-  const char *device = import_guess_device(origin->measured_device);
+  const char *card = import_guess_card(origin->measured_device);
 
-  return device != NULL ? device : origin->measured_device;
+  return card != NULL ? card : origin->measured_device;
 }
 
 /* The field in which two origins differ, where both have it; NULL: none. */
@@ -19,7 +19,7 @@ static const char *
 difference(const ProfileOrigin *a, const ProfileOrigin *b, const char **found,
            const char **expected)
 {
-  const char *one = device_of(a), *other = device_of(b);
+  const char *one = card_of(a), *other = card_of(b);
 
   if (*one != '\0' && *other != '\0' && strcmp(one, other) != 0) {
     *found = a->measured_device;

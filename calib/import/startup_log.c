@@ -60,6 +60,7 @@ static const Line settings[] = {
     {"\\bmax_num_batched_tokens(?:=|': )" NUMBER, 1, {AT(max_num_batched_tokens)}},
     {"'max_num_seqs': " NUMBER, 1, {AT(max_num_seqs)}},
     {"\\btensor_parallel_size(?:=|': )" NUMBER, 1, {AT(tensor_parallel_size)}},
+    {"\\b(?:num_speculative_tokens': |num_spec_tokens=)" NUMBER, 1, {AT(speculative_tokens)}},
 };
 
 static const char version_pattern[] =
@@ -139,6 +140,17 @@ read_switch(const char *name, const char *text, gsize n_bytes)
   return g_str_equal(word, "True");
 }
 
+static void
+read_speculation(const char *text, gsize n_bytes, StartupLog *log)
+{
+  g_autoptr(GRegex) regex =
+      compile("\\b(?:speculative_config': \\{[^}]*'method': |SpeculativeConfig\\(method=)'(\\w+)'");
+  g_autoptr(GMatchInfo) match = NULL;
+
+  if (g_regex_match_full(regex, text, (gssize)n_bytes, 0, 0, &match, NULL))
+    log->speculation = g_match_info_fetch(match, 1);
+}
+
 static StartupLog *
 read_text(const char *text, gsize n_bytes)
 {
@@ -154,6 +166,7 @@ read_text(const char *text, gsize n_bytes)
   read_version(text, n_bytes, log);
   log->prefix_caching = read_switch("enable_prefix_caching", text, n_bytes);
   log->eager = read_switch("enforce_eager", text, n_bytes);
+  read_speculation(text, n_bytes, log);
   if (says)
     return log;
   startup_log_free(log);
@@ -190,5 +203,6 @@ startup_log_free(StartupLog *log)
   if (log == NULL)
     return;
   g_free(log->version);
+  g_free(log->speculation);
   g_free(log);
 }

@@ -2,9 +2,8 @@
  *
  * Read in the lines of 0.6 to 0.32, wherever they stand in a log: "Model loading took … GiB",
  * "Memory profiling takes …", "Free memory on device …", "Available KV cache memory: … GiB",
- * "GPU KV cache size: … tokens" and their forebears, and the batch sizes, ranks and switches that it
- * was started with. Of a line that several workers write, the
- * first counts.
+ * "GPU KV cache size: … tokens" and their forebears, and the batch sizes, ranks and switches that
+ * it was started with. Of a line that several workers write, the first counts.
  */
 #pragma once
 
@@ -19,6 +18,7 @@ typedef struct {
   char *version;      /* "0.19.0"; NULL: not said */
   int prefix_caching; /* FALSE, TRUE; -1: not said */
   int eager;          /* the same */
+  char *speculation;  /* the method; NULL: none, or not said */
   double total, utilization, usable;
   double weights;
   double activation; /* where `consumed` is said, CUDA graphs are in it */
@@ -29,6 +29,7 @@ typedef struct {
   double max_model_len;          /* tokens */
   double max_num_batched_tokens; /* tokens */
   double max_num_seqs, tensor_parallel_size;
+  double speculative_tokens;
   double kv_tokens; /* tokens */
 } StartupLog;
 

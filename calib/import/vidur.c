@@ -193,7 +193,8 @@ takes(const char *path)
 }
 
 static gboolean
-read_file(Profile *profile, const char *path, const char *gpu, GError **error)
+read_file(Profile *profile, const char *path, const char *gpu,
+          const char *engine G_GNUC_UNUSED, GError **error)
 {
   g_autoptr(CsvTable) table = NULL;
   g_autofree char *model = is_host(path) ? import_first_text(path, "model_name") : NULL;

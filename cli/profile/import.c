@@ -149,6 +149,24 @@ add_host(Profile *profile, GError **error)
   return TRUE;
 }
 
+static void
+refuse_device(const Profile *profile, GError **error)
+{
+  const char *gpu = profile->origins->len > 0
+                        ? g_array_index(profile->origins, ProfileOrigin, 0).measured_device
+                        : "";
+
+  if (*gpu == '\0')
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "the tables do not say which device they are of: give --device with a name from "
+                "'spillway list devices'");
+  else
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "the tables are of \"%s\", which is none of the shipped devices: give --device with "
+                "the name of the one that is nearest ('spillway list devices')",
+                gpu);
+}
+
 static Profile *
 import(char **paths, const ImportOptions *options, GError **error)
 {
@@ -169,9 +187,7 @@ import(char **paths, const ImportOptions *options, GError **error)
     replace(&profile->name, name);
   }
   if (*profile->device == '\0') {
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "the tables do not say which device they are of: give --device with a name from "
-                "'spillway list devices'");
+    refuse_device(profile, error);
     return NULL;
   }
   if (has_tables && !profile_has_host(profile) && !add_host(profile, error))

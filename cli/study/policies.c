@@ -321,6 +321,7 @@ policies(const PoliciesOptions *o)
       (map = policy_map_new(&p.request, shelf, &error)) == NULL ||
       (p.run.results = results_open(o->output, RESULTS_LOCK_WAIT_MS, &error)) == NULL)
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
+  shelf_tell_notes(shelf, VERB);
   return run_map(&p, o, map);
 }
 

@@ -219,8 +219,8 @@ finish(Sweep *s, guint n_run)
   if (!study_store_look(s->results, &s->plan->table, &error))
     return cli_error(CLI_FAILED, SWEEP_VERB, "%s", error->message);
   status = sweep_print_results(s);
-  cli_note(SWEEP_VERB, "%s: %u cells run now, %u of %u done%s", s->plan->table.name, n_run,
-           sweep_count_done(s), s->plan->table.cells->len,
+  cli_note(SWEEP_VERB, "%s: %u %s run now, %u of %u done%s", s->plan->table.name, n_run,
+           n_run == 1 ? "cell" : "cells", sweep_count_done(s), s->plan->table.cells->len,
            s->n_shards > 1 ? " in this file; spillway merge joins the shards" : "");
   failures = sweep_say_failures(s);
   return MAX(status, failures);
@@ -267,6 +267,8 @@ manage(Sweep *s, const char *path)
                    check_detail(s, &error) && open_results(s, &error);
   int status;
 
+  if (ready)
+    shelf_tell_notes(s->shelf, SWEEP_VERB);
   if (ready && s->options.dry_run) {
     cluster_go(&s->cluster, FALSE);
     return sweep_print_cells(s);

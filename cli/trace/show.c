@@ -84,8 +84,9 @@ print_rates(const TraceStats *stats)
     printf("  arrivals    all at %.6g s\n", stats->first_s);
     return;
   }
-  printf("  busiest     minute has %u (%.4g a second)\n", stats->peak_minute_requests,
-         stats->peak_minute_requests / 60.0);
+  if (stats->duration_s >= 60)
+    printf("  busiest     minute has %u (%.4g a second)\n", stats->peak_minute_requests,
+           stats->peak_minute_requests / 60.0);
   printf("  burstiness  gaps have a cv of %.3g (0 is even, 1 is Poisson, more is burstier)\n",
          stats->gap_cv);
 }

@@ -1,5 +1,7 @@
 // Load against latency, a chart a limit, the limit drawn in; the settings as a table.
-const withTrials = report.rows.filter(row => row.trials.length);
+// All requests at once are no load, and a run that was stopped has no figures: a setting of which nothing else was tried has no curve.
+const hasPoint = (trial, at) => typeof trial.load === 'number' && trial.values[at] !== null;
+const withTrials = report.rows.filter(row => report.limits.some((limit, at) => row.trials.some(trial => hasPoint(trial, at))));
 
 function nameOfRow(row) {
   return row.name || 'as given';
@@ -9,7 +11,7 @@ function linesOf(at) {
   return withTrials.map((row, i) => ({
     label: nameOfRow(row), parsing: false, showLine: true, tension: 0, borderWidth: 2, pointRadius: 3,
     borderColor: colour(i), backgroundColor: colour(i), borderDash: dash(i), pointStyle: pointShapes[i % pointShapes.length],
-    data: row.trials.filter(trial => typeof trial.load === 'number' && trial.values[at] !== null)
+    data: row.trials.filter(trial => hasPoint(trial, at))
       .map(trial => ({ x: trial.load, y: trial.values[at], trial })).sort((a, b) => a.x - b.x),
   }));
 }
@@ -67,11 +69,12 @@ function figureAt(row, key) {
 }
 
 function showRows() {
-  const section = addSection('Settings', '★ on the front: no other has as much load, no more latency and no more cards.');
+  const section = addSection('Settings', (report.rows.length > 1 ? '★ on the front: no other has as much load, no more latency and no more cards. ' : '')
+    + (report.rows.some(row => row.load === null && !row.failure) ? 'Without a load that is held, latencies are those of the last that was tried.' : ''));
   addTable(section, ['', report.unit, report.seeds > 1 ? '95 % interval' : 'between', ...report.limits.map(limit => limit.key),
     'cards', '', 'limited by'],
     report.rows.map(row => [nameOfRow(row), row.load === null ? (row.unlimited ? 'any' : 'none') : number(row.load), rangeText(row),
-      ...report.limits.map(limit => seconds(figureAt(row, limit.key))), String(row.cards), row.on_front ? '★' : '',
+      ...report.limits.map(limit => seconds(figureAt(row, limit.key))), String(row.cards), row.on_front && report.rows.length > 1 ? '★' : '',
       row.failure || (row.limited_by || 'nothing') + (row.steady ? '' : ' (too few requests for a steady state)')]));
 }
 
@@ -79,7 +82,7 @@ const words = report.limits.map(limit => limit.key.replace('_s.', ' ') + ' below
 const best = report.rows[0];
 showTitle('Load within ' + words, [
   report.best === null ? 'No setting holds that at any load that was tried.'
-    : nameOfRow(best) + ': ' + (best.load === null ? 'any load' : number(best.load) + ' ' + report.unit)
+    : nameOfRow(best) + ': ' + (best.load === null ? 'any load; no limit was met: the requests are too few or the limits too loose' : number(best.load) + ' ' + report.unit)
       + (rangeText(best) && ' (' + rangeText(best) + ')') + '.',
 ]);
 if (withTrials.length) {

@@ -13,6 +13,7 @@
 #include "report/stored/thin.h"
 #include "report/text.h"
 #include "report/text/json_values.h"
+#include "sim/policies/policy.h"
 #include "sim/units.h"
 
 #define COURSE_POINTS 600
@@ -301,7 +302,10 @@ axis_data(const GridAxis *axis)
   for (guint i = 0; i < axis->values->len; i++) {
     const char *value = g_ptr_array_index(axis->values, i);
     double number = 0;
-    json_array_append_new(values, json_string(*value != '\0' ? value : "not set"));
+    g_autofree char *label =
+        g_strconcat(*value != '\0' ? value : "not set",
+                    policy_setting_is_bound(axis->key, value) ? POLICY_BOUND_LABEL : "", NULL);
+    json_array_append_new(values, json_string(label));
     if (axis->is_numeric && grid_number(value, &number))
       json_array_append_new(numbers, json_real(number));
   }

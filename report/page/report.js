@@ -89,7 +89,13 @@ function showSettings() {
   byId('settings').append(made);
 }
 
+// Where the engine dropped every request there is no time to take apart, and the words above say why.
+const anyCost = ['overheads', 'components'].some(kind =>
+  report[kind].some((name, i) => detailed.some(run => report.runs[run][kind === 'overheads' ? 'overhead' : 'components'][i] > 0)));
+
 showHead();
+byId('comparison').querySelector('h2').textContent = report.runs.length > 1 ? 'Comparison' : 'Figures';
+byId('costs').hidden = !anyCost;
 paragraphs('words', report.words);
 showFigures();
 showSettings();

@@ -4,6 +4,7 @@
 
 /* The throughput of a fine bucket depends on the few steps that end in it. */
 #define THROUGHPUT_POINTS 160
+#define STEPS_A_POINT 4
 #define MARKS 160
 
 static const char *const names[COURSE_CURVES] = {"throughput", "kv", "waiting", "out", "running"};
@@ -23,10 +24,24 @@ add_point(Course *course, CourseCurve curve, double time_s, double value)
   course->values[curve][at] = value;
 }
 
-static void
-add_throughput(Course *course, const GArray *buckets)
+/* How many buckets make a point: none is shorter than a few steps take while any run, else the
+ * curve would fall to 0 between steps. */
+static guint
+throughput_group(const GArray *buckets, guint64 steps)
 {
-  guint group = (buckets->len + THROUGHPUT_POINTS - 1) / THROUGHPUT_POINTS;
+  guint group = (buckets->len + THROUGHPUT_POINTS - 1) / THROUGHPUT_POINTS, busy = 0;
+
+  for (guint i = 0; i < buckets->len; i++)
+    busy += g_array_index(buckets, StoredBucket, i).running > 0;
+  if (steps > 0)
+    group = MAX(group, (guint)((STEPS_A_POINT * (guint64)busy + steps - 1) / steps));
+  return CLAMP(group, 1, MAX(buckets->len, 1));
+}
+
+static void
+add_throughput(Course *course, const GArray *buckets, guint64 steps)
+{
+  guint group = throughput_group(buckets, steps);
 
   for (guint from = 0; from < buckets->len; from += group) {
     const StoredBucket *first = &g_array_index(buckets, StoredBucket, from);
@@ -79,7 +94,7 @@ course_read(Stored *stored, const StoredRun *run, GError **error)
     course->values[c] = g_new(double, buckets->len + 1);
   }
   if (buckets->len > 0)
-    add_throughput(course, buckets);
+    add_throughput(course, buckets, run->record.summary.steps);
   for (guint i = 0; i < buckets->len; i++) {
     const StoredBucket *b = &g_array_index(buckets, StoredBucket, i);
     double time_s = b->time_s + b->length_s / 2;

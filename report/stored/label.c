@@ -6,6 +6,7 @@
 #include "label.h"
 
 #include "report/text/flatten.h"
+#include "sim/policies/policy.h"
 
 /* The first to be looked at; then all others, in the order of the alphabet. */
 static const char *const preferred[] = {
@@ -119,6 +120,7 @@ describe(const StoredRun *run, const GPtrArray *keys, gboolean with_seed)
       g_string_append(text, value);
     else
       g_string_append_printf(text, "%s %s", option, *value != '\0' ? value : "not set");
+    g_string_append(text, policy_setting_is_bound(key, value) ? POLICY_BOUND_LABEL : "");
   }
   if (text->len == 0)
     g_string_append(text, run->name);

@@ -4,7 +4,9 @@
 #include "server_flags.h"
 
 #define FROM_CONFIG "the model's config.json says it: give that as --model"
-#define NO_SPECULATION "speculative decoding is not simulated"
+#define NO_SPECULATION                                                                             \
+  "speculative decoding is not simulated, nor is its memory, which the pool is too large by "      \
+  "('spillway model show --speculative-config' has it of some models)"
 #define NO_ADAPTERS "adapters are not simulated"
 #define ATTENTION_OF_PROFILE "attention costs what the device's profile says"
 #define IN_ORDER "requests are served in order of arrival"

@@ -5,6 +5,8 @@
 #include "router.h"
 #include "victim.h"
 
+#include <string.h>
+
 static const Policy *
 overflow_entry(guint i)
 {
@@ -55,6 +57,15 @@ policy_is_bound(const PolicyKind *kind, const char *name)
   const Policy *policy = policy_find(kind, name);
 
   return policy != NULL && policy->is_bound;
+}
+
+gboolean
+policy_setting_is_bound(const char *option, const char *value)
+{
+  for (guint i = 0; i < POLICY_KINDS; i++)
+    if (strcmp(policy_kinds[i].option, option) == 0)
+      return policy_is_bound(&policy_kinds[i], value);
+  return FALSE;
 }
 
 gboolean

@@ -58,6 +58,9 @@ const Policy *policy_find(const PolicyKind *kind, const char *name);
 
 /* TRUE if the entry of that name is a bound; FALSE, too, if there is none. */
 gboolean policy_is_bound(const PolicyKind *kind, const char *name);
+/* TRUE if `option` names a policy of some kind and `value` is one that is a bound. */
+gboolean policy_setting_is_bound(const char *option, const char *value);
+#define POLICY_BOUND_LABEL " (a bound)" /* behind its name, wherever people read it */
 
 /* An option and the policy that it belongs to. */
 typedef struct {

@@ -34,11 +34,13 @@ typedef struct {
                              for a steady state, so the rate could not be held for long */
   const char *limited_by; /* the figure that most seeds are limited by; NULL: no limit */
   guint cards;
+  gboolean is_bound; /* one of the grid's values is a policy that knows or gets what no server can:
+                        never the best, nor on the front, where another is none */
   gboolean on_front; /* no other has as much load, no more latency and no more cards */
   json_t *figures;   /* at the load: KEY → mean over the seeds */
 } CapacityRow;
 
-/* Of CapacityRow, the most load first, failures last. */
+/* Of CapacityRow: what can be had before bounds, the most load first, failures last. */
 GArray *capacity_rows(const Capacity *capacity);
 
 char *capacity_text(const Capacity *capacity);

@@ -8,6 +8,7 @@
 #include "report/text/format.h"
 #include "report/text/table.h"
 #include "report/text/json_values.h"
+#include "sim/policies/policy.h"
 #include "sim/units.h"
 
 /* The grid's options of a point, as the study has them. */
@@ -60,6 +61,7 @@ full_row_to_json(const Capacity *c, const CapacityRow *row)
                       row->limited_by != NULL ? json_string(row->limited_by) : json_null());
   json_object_set_new(object, "cards", json_integer(row->cards));
   json_object_set_new(object, "on_front", json_boolean(row->on_front));
+  json_object_set_new(object, "bound", json_boolean(row->is_bound));
   json_object_set_new(object, "failure",
                       row->failure != NULL ? json_string(row->failure) : json_null());
   return object;
@@ -126,18 +128,25 @@ add_head(Table *table, const Capacity *c)
   table_add(table, "limited by");
 }
 
+static char *
+name_of(const CapacityRow *row)
+{
+  return g_strconcat(*row->name != '\0' ? row->name : "as given",
+                     row->is_bound ? POLICY_BOUND_LABEL : "", NULL);
+}
+
 static void
 add_row(Table *table, const Capacity *c, const CapacityRow *row)
 {
   g_autofree char *low = row->failure == NULL ? load_text(row, row->low) : NULL;
   g_autofree char *high = row->failure == NULL ? load_text(row, row->high) : NULL;
 
-  table_add(table, *row->name != '\0' ? row->name : "as given");
+  table_take(table, name_of(row));
   if (row->failure != NULL)
     table_add(table, "–");
   else
     table_take(table, row->load == 0 ? g_strdup("none") : load_text(row, row->load));
-  table_take(table, row->failure != NULL || row->load == 0
+  table_take(table, row->failure != NULL || row->load == 0 || row->unlimited
                         ? g_strdup("")
                         : g_strdup_printf("%s to %s", low, high));
   for (guint i = 0; i < c->slo.n; i++) {
@@ -154,11 +163,12 @@ add_row(Table *table, const Capacity *c, const CapacityRow *row)
 static void
 append_answer(GString *text, const Capacity *c, const CapacityRow *best, const char *slo)
 {
+  g_autofree char *name = name_of(best);
   g_autofree char *load = load_text(best, best->load);
   g_autofree char *low = load_text(best, best->low);
   g_autofree char *high = load_text(best, best->high);
 
-  g_string_append_printf(text, "%s%s%s %s with %s", *best->name != '\0' ? best->name : "",
+  g_string_append_printf(text, "%s%s%s %s with %s", *best->name != '\0' ? name : "",
                          *best->name != '\0' ? " holds " : "It holds ", load, search_units[c->kind],
                          slo);
   if (best->unlimited)
@@ -234,6 +244,17 @@ capacity_text(const Capacity *c)
     g_string_append(text,
                     "\n* on the front: no other has as much load, no more latency and no more "
                     "cards. Figures are those at the load.\n");
+  for (guint i = 0; i < rows->len; i++)
+    if (g_array_index(rows, CapacityRow, i).load == 0) {
+      g_string_append(text, "\nWhere none is held, figures are those of the last load that was "
+                            "tried.\n");
+      break;
+    }
+  for (guint i = 0; i < rows->len; i++)
+    if (g_array_index(rows, CapacityRow, i).is_bound) {
+      g_string_append(text, "A bound knows or gets what no server can: it is on no front.\n");
+      break;
+    }
   return g_string_free(text, FALSE);
 }
 
@@ -241,7 +262,7 @@ char *
 capacity_csv(const Capacity *c)
 {
   g_autoptr(GArray) rows = capacity_rows(c);
-  GString *text = g_string_new("setting,load,unit,low,high,cards,on_front,limited_by");
+  GString *text = g_string_new("setting,load,unit,low,high,cards,on_front,bound,limited_by");
   char buffer[FORMAT_SECONDS_MAX];
 
   for (guint i = 0; i < c->slo.n; i++) {
@@ -260,7 +281,8 @@ capacity_csv(const Capacity *c)
       if (l == 0)
         g_string_append_printf(text, ",%s", search_units[c->kind]);
     }
-    g_string_append_printf(text, ",%u,%s,", row->cards, row->on_front ? "true" : "false");
+    g_string_append_printf(text, ",%u,%s,%s,", row->cards, row->on_front ? "true" : "false",
+                           row->is_bound ? "true" : "false");
     format_csv_cell(text, row->failure != NULL      ? row->failure
                           : row->limited_by != NULL ? row->limited_by
                                                     : "");
@@ -292,7 +314,8 @@ capacity_page_data(const Capacity *c)
   for (guint i = 0; i < rows->len; i++) {
     const CapacityRow *row = &g_array_index(rows, CapacityRow, i);
     json_t *object = json_array_get(array, i);
-    json_object_set_new(object, "name", json_string(row->name));
+    g_autofree char *name = row->is_bound ? name_of(row) : g_strdup(row->name);
+    json_object_set_new(object, "name", json_string(name));
     json_object_set_new(object, "trials", trials_of(c, row->point));
   }
   for (guint i = 0; i < c->slo.n; i++) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "report/student.h"
+#include "sim/policies/policy.h"
 #include "sim/units.h"
 
 /* The share of the load that a run in a steady state serves at least: its end, when no more
@@ -116,6 +117,8 @@ make_row(const Capacity *c, guint point)
                        settings->pipeline_parallel_size),
       .load = NAN};
 
+  for (guint i = 0; c->plan->table.options[i] != NULL; i++)
+    row.is_bound |= policy_setting_is_bound(c->plan->table.options[i], cell->values[i]);
   for (guint seed = 0; seed < n && row.failure == NULL; seed++)
     row.failure = g_ptr_array_index(c->failures, point * n + seed);
   if (row.failure != NULL)
@@ -154,12 +157,17 @@ dominates(const Capacity *c, const CapacityRow *b, const CapacityRow *a)
 static void
 mark_front(const Capacity *c, GArray *rows)
 {
+  gboolean all_bounds = TRUE;
+
+  for (guint i = 0; i < rows->len; i++)
+    all_bounds &= g_array_index(rows, CapacityRow, i).is_bound;
   for (guint i = 0; i < rows->len; i++) {
     CapacityRow *row = &g_array_index(rows, CapacityRow, i);
-    row->on_front = row->failure == NULL && row->load > 0;
+    row->on_front = row->failure == NULL && row->load > 0 && (all_bounds || !row->is_bound);
     for (guint j = 0; j < rows->len && row->on_front; j++) {
       const CapacityRow *other = &g_array_index(rows, CapacityRow, j);
-      row->on_front = other->failure != NULL || !dominates(c, other, row);
+      row->on_front =
+          other->failure != NULL || (other->is_bound && !all_bounds) || !dominates(c, other, row);
     }
   }
 }
@@ -171,6 +179,8 @@ compare_rows(const void *a, const void *b)
 
   if ((x->failure != NULL) != (y->failure != NULL))
     return (x->failure != NULL) - (y->failure != NULL);
+  if (x->is_bound != y->is_bound)
+    return x->is_bound - y->is_bound;
   if (x->failure == NULL && x->load != y->load)
     return x->load < y->load ? 1 : -1;
   return (x->point > y->point) - (x->point < y->point);

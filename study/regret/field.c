@@ -111,6 +111,8 @@ add_overflow_policies(RegretField *field, const Names *names, GError **error)
     if (policy_is_bound(&policy_kinds[POLICY_OVERFLOW], list->names[i]))
       continue;
     scenario = scenario_under(names, name_or_default(list, i), NULL, list->is_all || i > 0, &mine);
+    if (scenario != NULL && (list->is_all || i > 0))
+      scenario_tell_doubts(scenario, field->scenarios, names->verb);
     if (scenario != NULL)
       g_ptr_array_add(field->scenarios, scenario);
     else if (!is_left_out(names, POLICY_OVERFLOW, i, &mine, error))

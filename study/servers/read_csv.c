@@ -143,18 +143,32 @@ set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts, const char
   server_point_set(point, "random-output-len", "%u", osl);
 }
 
-/* Where the table does not say: as the script of a dump did; else fp8 of Llama in fp8 on H200 and
- * B200. */
+/* What NVIDIA publishes in fp8 and NVFP4 says KV in fp8, too (kv_cache_quant_algo of its
+ * hf_quant_config.json), which TensorRT-LLM takes where it is not told otherwise. DeepSeek's does
+ * not in all its versions. */
+static gboolean
+says_fp8_kv(const ServerPoint *point)
+{
+  g_autofree char *model = g_ascii_strdown(point->model, -1);
+
+  return g_str_has_prefix(model, "nvidia/") && g_str_equal(point->engine, "trtllm") &&
+         (strstr(model, "fp8") != NULL || strstr(model, "fp4") != NULL) &&
+         strstr(model, "deepseek") == NULL;
+}
+
+/* Where the table does not say: as the script of a dump did, or what is published does; else fp8 of
+ * Llama in fp8 on H200 and B200. */
 static void
 set_kv(ServerPoint *point, const char *kv)
 {
   g_autofree char *model = g_ascii_strdown(point->model, -1);
   gboolean is_large = g_str_equal(point->card, "h200") || g_str_equal(point->card, "b200");
 
-  if (*kv != '\0' ? g_str_has_prefix(kv, "fp8")
-                  : (server_dump_has(point->id) && server_dump_has_fp8_kv(point)) ||
-                        (is_large && g_str_equal(point->precision, "fp8") &&
-                         strstr(model, "llama") != NULL))
+  if (*kv != '\0'
+          ? g_str_has_prefix(kv, "fp8")
+          : (server_dump_has(point->id) && server_dump_has_fp8_kv(point)) || says_fp8_kv(point) ||
+                (is_large && g_str_equal(point->precision, "fp8") &&
+                 strstr(model, "llama") != NULL))
     server_point_set(point, "kv-cache-dtype", "fp8");
 }
 
@@ -284,7 +298,8 @@ server_points_read_csv(const char *path, const char *folder, GPtrArray *points, 
     g_set_error(
         error, cause->domain, cause->code,
         "%s; expected a table of published points, with the columns id, model_path, system, "
-        "backend and those that doc/servers.md names, or what a benchmark wrote",
+        "backend, backend_version, precision, isl, osl, batch_size, tp_size, silicon_ttft_ms and "
+        "silicon_tpot_ms, or the result of vllm bench serve, SGLang, AIPerf or GuideLLM",
         cause->message);
   else
     g_propagate_error(error, g_steal_pointer(&cause));

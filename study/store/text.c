@@ -9,6 +9,7 @@
 #include "report/summary.h"
 #include "report/text/table.h"
 #include "report/text/json_values.h"
+#include "sim/policies/policy.h"
 
 /* All overheads together, a column of the views and not a figure. */
 #define OVERHEAD_COLUMN "overhead_s"
@@ -59,6 +60,7 @@ typedef struct {
   guint runs;
   gboolean served;     /* some requests finished; otherwise it is never the best */
   Estimate *estimates; /* in the order of the columns that were asked for */
+  gboolean is_bound;   /* never the best where another is none */
 } Point;
 
 static void
@@ -74,6 +76,29 @@ real_or_nan(sqlite3_stmt *statement, int column)
   return sqlite3_column_type(statement, column) == SQLITE_NULL
              ? NAN
              : sqlite3_column_double(statement, column);
+}
+
+/* The values of a point's options: those of any of its cells. */
+static char *const *
+point_values(const StudyTable *study, guint point)
+{
+  for (guint i = 0; i < study->cells->len; i++) {
+    const StudyCell *cell = &g_array_index(study->cells, StudyCell, i);
+    if (cell->point == point)
+      return cell->values;
+  }
+  g_assert_not_reached();
+}
+
+static gboolean
+is_bound(const StudyTable *study, guint point)
+{
+  char *const *values = point_values(study, point);
+
+  for (guint i = 0; study->options[i] != NULL; i++)
+    if (policy_setting_is_bound(study->options[i], values[i]))
+      return TRUE;
+  return FALSE;
 }
 
 /* The study's points with these columns of point_summary. */
@@ -104,6 +129,7 @@ read_points(Results *results, const StudyTable *study, const GPtrArray *columns,
     for (guint i = 0; i < columns->len; i++)
       point.estimates[i] = (Estimate){real_or_nan(statement, 4 + 2 * (int)i),
                                       real_or_nan(statement, 5 + 2 * (int)i)};
+    point.is_bound = is_bound(study, point.point);
     g_array_append_val(points, point);
   }
   if (result != SQLITE_DONE)
@@ -112,16 +138,19 @@ read_points(Results *results, const StudyTable *study, const GPtrArray *columns,
   return result == SQLITE_DONE ? g_steal_pointer(&points) : NULL;
 }
 
-/* The values of a point's options: those of any of its cells. */
-static char *const *
-point_values(const StudyTable *study, guint point)
+static gboolean
+all_bounds(const GArray *points)
 {
-  for (guint i = 0; i < study->cells->len; i++) {
-    const StudyCell *cell = &g_array_index(study->cells, StudyCell, i);
-    if (cell->point == point)
-      return cell->values;
-  }
-  g_assert_not_reached();
+  for (guint i = 0; i < points->len; i++)
+    if (!g_array_index(points, Point, i).is_bound)
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+may_be_best(const GArray *points, const Point *point)
+{
+  return point->served && (!point->is_bound || all_bounds(points));
 }
 
 /* The best of a column; NAN where all points are as good, or fewer than two count. */
@@ -134,7 +163,7 @@ best_of(const GArray *points, guint column, FigureBetter better)
   for (guint i = 0; i < points->len; i++) {
     const Point *point = &g_array_index(points, Point, i);
     double mean = point->estimates[column].mean;
-    if (isnan(mean) || !point->served)
+    if (isnan(mean) || !may_be_best(points, point))
       continue;
     differ = differ || (!isnan(best) && !figure_ties(mean, best));
     if (isnan(best) || (mean < best) == (better == BETTER_LOW))
@@ -201,13 +230,18 @@ add_point(Table *table, const StudyTable *study, const GArray *shown, const GArr
   if (study->options[0] == NULL)
     table_add(table, point->cell);
   for (guint i = 0; study->options[i] != NULL; i++)
-    table_add(table, values[i]);
+    table_take(
+        table,
+        g_strconcat(values[i],
+                    policy_setting_is_bound(study->options[i], values[i]) ? POLICY_BOUND_LABEL : "",
+                    NULL));
   for (guint i = 0; i < shown->len; i++) {
     const Shown *column = &g_array_index(shown, Shown, i);
     const DurationUnit *unit = unit_of(points, i);
     double mean = point->estimates[i].mean, best = best_of(points, i, better_of(column));
     table_take(table, format_mean(column, mean, unit));
-    table_add(table, point->served && !isnan(mean) && figure_ties(mean, best) ? "*" : " ");
+    table_add(table,
+              may_be_best(points, point) && !isnan(mean) && figure_ties(mean, best) ? "*" : " ");
     table_take(table, format_half(column, point->estimates[i].half, unit));
   }
 }
@@ -290,8 +324,8 @@ point_to_json(const StudyTable *study, const Point *point)
       summary_set_nested(mean, all[i].key, json_real_or_null(estimate->mean));
       summary_set_nested(ci95, all[i].key, json_real_or_null(estimate->half));
     }
-  return json_pack("{s:s, s:o, s:i, s:o, s:o}", "cell", point->cell, "settings", settings, "runs",
-                   (int)point->runs, "mean", mean, "ci95", ci95);
+  return json_pack("{s:s, s:o, s:b, s:i, s:o, s:o}", "cell", point->cell, "settings", settings,
+                   "bound", point->is_bound, "runs", (int)point->runs, "mean", mean, "ci95", ci95);
 }
 
 static json_t *

@@ -213,6 +213,29 @@ def test_refused():
     check("one engine" in execute("regret", *DENSE, "--trace", "demo", "--data-parallel-size", "2").err)
 
 
+def test_host_memory():
+    """--kv-offloading-size is of all cards of an engine, so that a model's blocks in it are as many on two; --swap-space of each, so that they are twice
+    as many. KV heads that cards repeat are kept as often"""
+    def blocks(model, cards, *words):
+        config = run_json("--model", model, "--device", "h200", "--num-prompts", "2", "--tensor-parallel-size", cards, *words)["config"]
+        return config["num_offload_blocks"] + config["num_cpu_blocks"]
+    offload, swap = ["--kv-offloading-size", "20"], ["--overflow", "swap", "--swap-space", "20"]
+    check_equal([blocks("llama-3.1-8b", cards, *offload) for cards in "1248"], [10240] * 4)
+    check_equal([blocks("llama-3.1-8b", cards, *swap) for cards in "124"], [10240, 20480, 40960])
+    check_equal([blocks("llama-3.1-8b", cards, "--overflow", "offload", "--swap-space", "20") for cards in "12"], [10240, 20480])
+    one, four = (blocks("qwen3-30b-a3b", cards, *offload) for cards in "14")  # 4 KV heads
+    check_equal((one, blocks("qwen3-30b-a3b", "8", *offload)), (four, one // 2))
+
+
+def test_beyond_a_node():
+    """A group of more devices than a node has is told to be linked as in one"""
+    for model in ("llama-3.1-70b", "deepseek-r1"):
+        words = ["--model", model, "--device", "h200", "--num-prompts", "2", "--tensor-parallel-size"]
+        said = [any("links between nodes are not modelled" in one for one in run_json(*words, size)["config"].get("assumed", []))
+                for size in ("8", "16")]
+        check_equal(said, [False, True], model)
+
+
 def test_pasted():
     """A deployment's flags are taken as they are."""
     found = run_json("--device", "h100-sxm", *LOAD, "--vllm-args",

@@ -2,7 +2,7 @@
 """Policies: that each does what its name says, found from the log of decisions alone."""
 import itertools
 
-from spillway_test import (HARDWARE, all_tests, check, check_equal, check_refused, main, read_json_lines, run_json, source,
+from spillway_test import (HARDWARE, all_tests, check, check_equal, check_refused, execute, main, read, read_json_lines, run_json, source,
                            succeed, write)
 
 ENGINES = [["--scheduler", "vllm-v1"], ["--scheduler", "vllm-v1", "--max-num-batched-tokens", "256"],
@@ -204,6 +204,28 @@ def test_bounds_are_never_best():
     text, whole = succeed(*words).text, succeed(*words, "--format", "json").json
     check("swap-free: a bound" in text, text)
     check("swap-free" not in whole["best"].values(), whole["best"])
+
+
+def test_bounds_in_studies():
+    """A sweep marks no bound as best and capacity answers with none; both, explain and the page name it as one, unless there is nothing else."""
+    head = ("[run]\nmodel = llama-2-7b\ndevice = a100-40gb\nscheduler = vllm-0.6\nnum-gpu-blocks = 200\nslo = ttft:p99<2s\n"
+            "trace = gen:--requests 40 --rate 20 --prompt fixed:300 --output fixed:100\n[grid]\noverflow = ")
+    write("both.ini", head + "recompute, swap-free, swap\n")
+    write("bounds.ini", head + "swap-free\nvictim = newest, oldest\n")
+    text = succeed("sweep", "both.ini", "-o", "r.db").text
+    row = next(line for line in text.splitlines() if line.startswith("swap-free"))
+    check(row.startswith("swap-free (a bound)") and "*" not in row and "*" in text, text)
+    check_equal([point["bound"] for point in succeed("sweep", "both.ini", "-o", "r.db", "--format", "json").json["points"]], [False, True, False])
+    text, found = succeed("capacity", "both.ini").text, succeed("capacity", "both.ini", "--format", "json").json
+    check(found["best"]["settings"]["overflow"] != "swap-free" and "overflow=swap-free (a bound)" in text, text)
+    check_equal([(row["bound"], row["on_front"]) for row in found["rows"] if row["bound"] or row is found["rows"][0]], [(False, True), (True, False)])
+    check("*" in succeed("sweep", "bounds.ini", "-o", "b.db").text)
+    check_equal(succeed("capacity", "bounds.ini", "--format", "json").json["best"]["settings"]["overflow"], "swap-free")
+    succeed("run", *HARDWARE, "--trace", "demo", "--kv-memory", "12%", "--overflow", "swap-free", "-o", "one.db")
+    check(succeed("explain", "one.db").text.split("\n")[0].endswith(", overflow swap-free (a bound)."))
+    page = execute("report", "r.db", "-o", "page.html")
+    if page.status == 0:
+        check("swap-free (a bound)" in read("page.html").decode())
 
 
 def test_all_that_there_is():

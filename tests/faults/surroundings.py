@@ -5,7 +5,7 @@ import resource
 import shutil
 import subprocess
 
-from common import RUN, STUDY, make_run
+from common import CAPACITY, RUN, STUDY, make_run
 from spillway_test import HARDWARE, SPILLWAY, Skip, all_tests, check, check_equal, main, messages_of, read, source, succeed, write
 
 LOCALES = {"de_DE.UTF-8": "de_DE", "tr_TR.UTF-8": "tr_TR", "fa_IR.UTF-8": "fa_IR"}
@@ -29,9 +29,10 @@ def one_message(done):
 def verbs():
     make_run()
     write("study.ini", STUDY)
+    write("capacity.ini", CAPACITY)
     shutil.copy(source("calib", "devices", "h100-sxm.ini"), "own.ini")
     return [[*RUN, "--kv-memory", "12.5%", "--slo", "ttft:p99<1.5s", "--decisions", "d.jsonl", "--requests", "d.csv"], ["compare", *RUN[1:]],
-            ["crossover", *HARDWARE], ["capacity", source("doc", "examples", "capacity.ini")], ["explain", "r.db"], ["list", "figures"],
+            ["crossover", *HARDWARE], ["capacity", "capacity.ini"], ["explain", "r.db"], ["list", "figures"],
             ["sweep", "study.ini", "--jobs", "1", "-o", "s.db"], ["model", "show", "llama-3.1-8b", "--device", "h100-sxm"],
             ["trace", "show", "demo"], ["regret", *RUN[1:], "--budget", "20", "--jobs", "1"], ["merge", "r.db", "-o", "m.db"],
             [*RUN[:-1], "12,5%"], [*RUN, "--overflow", "SWAP"]]
@@ -77,6 +78,7 @@ def test_environment():
         expected = told(words, os.environ)
         for environment in ({}, {"PATH": ""}, {**os.environ, "TZ": "Asia/Nowhere:../x", "HOME": "/nonexistent"}):
             check_equal(told(words, environment), expected, (environment.get("TZ"), words))
+    check_equal(told(["capacity", source("doc", "examples", "capacity.ini")], {})[0], 0)
 
 
 def test_closed_standard_files():

@@ -275,6 +275,28 @@ def test_sglang_windows():
         check_equal(run["swa_max_total_num_tokens"], int(run["max_total_tokens"] * run["swa_full_tokens_ratio"]))
 
 
+def test_sglang_images():
+    """A model that sees has less of the memory by default: 0.95, and a tenth less for each CLIP ViT-L/14 that its tower is larger; Gemma 3 is
+    served without images, a typed share stays"""
+    def fraction(name, *words):
+        return succeed("run", "--model", name, "--device", "h200", "--scheduler", "sglang", "--trace", "demo", "--limit", "1", "--format", "json",
+                       *words).json["config"]["mem_fraction_static"]
+
+    families = source("tests", "models", "families")
+    mib = server("llama-3.1-8b", "h200")["memory_bytes"] / 2**20
+    # Constant, activations, graphs of 256 decodes, one card; without the graphs of prompts, which such models have not.
+    share = round((mib - 512 - 1.5 * 8192 - 2 * 256 - 128) / mib, 3)
+    for name, layers, hidden in (("gemma-4-31b", 27, 1152), ("qwen3-vl-8b", 24, 1152), ("mistral-small-3.1-24b", 24, 1024)):
+        factor = 0.95 * (1 - 0.1 * (layers * hidden**2 / (24 * 1024**2) - 1))
+        check_close(fraction(os.path.join(families, name + ".json")), share * factor, name, relative=1e-9)
+    small = json.loads(read(os.path.join(families, "gemma-4-31b.json")))
+    small["vision_config"].update({"num_hidden_layers": 2})
+    write("small.json", json.dumps(small))
+    check_close(fraction("small.json"), share * 0.95 * 1.05, relative=1e-9)
+    check(fraction(os.path.join(families, "gemma-3-27b.json")) == fraction("llama-3.1-8b"))
+    check_equal(fraction(os.path.join(families, "gemma-4-31b.json"), "--mem-fraction-static", "0.8"), 0.8)
+
+
 def test_sglang_padding():
     """Experts in MXFP4 are padded under SGLang as its kernels on Hopper, on B200 and elsewhere want them; their own size is 60.82 GiB"""
     for device, weights in (("h200", 64.38), ("b200", 68.60), ("rtx-pro-6000", 62.10)):

@@ -3,7 +3,7 @@
 import json
 import os
 
-from spillway_test import all_tests, check, check_close, check_equal, main, read, source, succeed, write
+from spillway_test import all_tests, check, check_close, check_equal, check_refused, main, read, source, succeed, write
 
 GIB = 2**30
 BLOCKS = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
@@ -71,6 +71,13 @@ STATE_POOLS = [("Qwen3.8-27B", "0.27", True, 4.99, 2, 131072, 302921, 16 * 1568 
                ("Qwen3.8-27B, states of 16 bits", "0.27", True, 6, 1, 112000, 187945, 16 * 800 * 2 * 4 * 256),
                ("Qwen3.8-27B, states of 16 bits", "0.27", True, 3.22, 1, 98000, 99519, 16 * 800 * 2 * 4 * 256)]
 
+# Servers of Qwen3.6-27B (Qwen3.5's sizes) on two RTX 3090s that draft three tokens by MTP, KV in FP8, 262,144 tokens a request: a draft layer
+# beside 16 of attention, states with three inputs more and three of them more a request (club-3090 pull request 594, issues 642, 294, 295).
+# The log's GiB a card (None: not in it) and whole blocks, of 17 layers with 1,600 tokens; its tokens.
+DRAFT_POOLS = [("0.24", 5.33, 205, 300220), ("0.24", 11.05, 426, 623873), ("0.22", None, 425, 622408), ("0.22", None, 424, 620944)]
+DRAFT_BLOCK = 17 * 1600 * 2 * 2 * 256
+MTP = '{"method":"mtp","num_speculative_tokens":3}'
+
 def config(name):
     """The path of that model's config.json."""
     base, changes = MODELS[name]
@@ -118,6 +125,88 @@ def test_state_pools():
         check_close(found["kv_tokens"] / found["kv_bytes"] * whole, tokens, name, relative=0.0005)
 
 
+def test_draft_pools():
+    """With draft layers (MTP): the tokens of so many blocks, to the last digit, by the option and by the log"""
+    for version, gib, blocks, tokens in DRAFT_POOLS:
+        if gib is not None:
+            # 11.05 GiB are 425.98 blocks: the log's digits.
+            check_equal(int((gib + 0.001) * GIB / DRAFT_BLOCK), blocks)
+        write("start.log", "(EngineCore pid=1) INFO 07-06 22:50:46 [core.py:114] Initializing a V1 LLM engine (v%s.0) with config: "
+              "model='x', speculative_config=SpeculativeConfig(method='mtp', model='x', num_spec_tokens=3), enable_prefix_caching=True\n"
+              "(EngineCore pid=1) INFO 07-06 22:52:09 [gpu_worker.py:508] Available KV cache memory: 5 GiB\n" % version)
+        words = ["--kv-cache-dtype", "fp8", "--tensor-parallel-size", "2", "--max-model-len", "262144"]
+        logged = server("Qwen3.8-27B", "h200", version, [*words, "--log", "start.log"])
+        without = server("Qwen3.8-27B", "h200", version, words)
+        check_equal((logged["num_speculative_tokens"], without["num_speculative_tokens"]), (3, 0))
+        check_equal(logged["kv_bytes"] // DRAFT_BLOCK, logged["num_gpu_blocks"])
+        check_equal(logged["kv_tokens"], logged["num_gpu_blocks"] * 262144 // (164 + 3 * 5))
+        check_equal(blocks * 262144 // (164 + 3 * 5), tokens)
+        write("plain.log", "(EngineCore pid=1) INFO 07-06 22:50:46 [core.py:114] Initializing a V1 LLM engine (v%s.0) with config: model='x', "
+              "enable_prefix_caching=True\n(EngineCore pid=1) INFO [gpu_worker.py:508] Available KV cache memory: 5 GiB\n" % version)
+        typed = server("Qwen3.8-27B", "h200", version, [*words, "--log", "plain.log", "--speculative-config", MTP])
+        check_equal({k: v for k, v in typed.items()}, logged)
+
+
+def test_drafts():
+    """The draft layer by hand: Qwen3.8-27B-FP8's files have 30,866,866,928 bytes with it; experts, another cache, and NVFP4's product at 16 bits"""
+    fp8 = json.loads(read(config("Qwen3.8-27B")))
+    write("fp8.json", json.dumps({**fp8, "quantization_config": BLOCKS}))
+    words = ["model", "show", "fp8.json", "--device", "h200", "--format", "json"]
+    plain, drafts = (succeed(*words, *more).json["server"]["weight_bytes"] for more in ([], ["--speculative-config", MTP]))
+    # Attention with a gate, a dense part, the product before them, five norms and two of heads; scales of 128 by 128.
+    products = 5120 * (2 * 6144 + 2 * 1024) + 6144 * 5120 + 3 * 5120 * 17408 + 5120 * 10240
+    check_close(drafts - plain, products * (1 + 4 / 128**2) + 2 * (5 * 5120 + 2 * 256), relative=0.01)
+    # Beside the files there is the table of positions.
+    check_close(drafts - 262144 * 64 * 2, 30866866928, relative=0.001)
+    moe = ["model", "show", source("tests", "models", "families", "qwen3.5-35b-a3b.json"), "--device", "h200", "--format", "json"]
+    plain, drafts = (succeed(*moe, *more).json["server"] for more in ([], ["--speculative-config", MTP]))
+    experts = 256 * 3 * 2048 * 512 + 3 * 2048 * 512 + 256 * 2048 + 2048
+    check_close(drafts["weight_bytes"] - plain["weight_bytes"],
+                2 * (experts + 2048 * (2 * 4096 + 2 * 512) + 4096 * 2048 + 2 * 2048**2 + 5 * 2048 + 512), relative=0.01)
+    text = succeed("model", "show", "fp8.json", "--device", "h200", "--speculative-config", MTP).text
+    check("num_speculative_tokens 3" in text and "Of it 1 draft layer takes" in text and "2048 bytes of KV a token" not in text, text)
+    write("eagle.log", "non-default args: {'speculative_config': {'model': 'y', 'method': 'eagle3', 'num_speculative_tokens': 3}}\n"
+          "Available KV cache memory: 5 GiB\n")
+    text = succeed("model", "show", "fp8.json", "--device", "h200", "--log", "eagle.log").text
+    check("drafts by eagle3, whose memory is not in the sum" in text, text)
+    write("mtp.log", "non-default args: {'speculative_config': {'method': 'mtp', 'num_speculative_tokens': 3}}\nAvailable KV cache memory: 5 GiB\n")
+    text = succeed("model", "show", "deepseek-r1", "--device", "h200", "--tensor-parallel-size", "8", "--log", "mtp.log").text
+    check("drafts by mtp, whose memory is not in the sum" in text, text)
+
+
+def test_drafts_refused():
+    """Other methods, other families, what is no such text, and without a card"""
+    for model, text, told in (("fp8.json", '{"method":"eagle","num_speculative_tokens":3}', "expected"), ("fp8.json", "3", "expected"),
+                              ("fp8.json", '{"method":"mtp"}', "expected"), ("fp8.json", "{", "expected"),
+                              ("fp8.json", '{"method":"mtp","num_speculative_tokens":65}', "1 to 64"),
+                              ("llama-3.1-8b", MTP, "no draft layers are known")):
+        write("fp8.json", read(config("Qwen3.8-27B")))
+        check_refused(["model", "show", model, "--device", "h200", "--speculative-config", text], ["--speculative-config", told])
+    check_refused(["model", "show", "llama-3.1-8b", "--speculative-config", MTP], ["--speculative-config needs --device"])
+
+
+def test_towers():
+    """Of Qwen's towers cards share the matrices out; the patches' product, the positions and the norms each has whole, or all where heads do not divide"""
+    name = source("tests", "models", "families", "qwen3-vl-8b.json")
+    whole, half, third = (json.loads(read(name))["vision_config"] and
+                          succeed("model", "show", name, "--device", "h200", "--tensor-parallel-size", tp, "--format", "json").json["server"]["weight_bytes"]
+                          for tp in ("1", "2", "8"))
+    bare = json.loads(read(name))
+    bare["vision_config"] = {}
+    write("bare.json", json.dumps(bare))
+    texts = [succeed("model", "show", "bare.json", "--device", "h200", "--tensor-parallel-size", tp, "--format", "json").json["server"]["weight_bytes"]
+             for tp in ("1", "2", "8")]
+    tower, merged = whole - texts[0], 1152 * 4
+    split = 2 * (27 * (4 * 1152**2 + 2 * 1152 * 4304) + 4 * merged * (merged + 4096))
+    check_equal(half - texts[1], tower - split + split // 2)
+    check_equal(third - texts[2], tower - split + split // 8)
+    bare = json.loads(read(name))
+    bare["vision_config"]["num_heads"] = 9
+    write("nine.json", json.dumps(bare))
+    check_equal(succeed("model", "show", "nine.json", "--device", "h200", "--tensor-parallel-size", "2", "--format", "json").json["server"]["weight_bytes"] - texts[1],
+                tower)
+
+
 def test_eager():
     """--enforce-eager: no table is copied for trials of kernels, no graph is captured or counted; from 0.18 on none was profiled"""
     for version, words in (("0.12", []), ("0.19", ["--tensor-parallel-size", "2"]), ("0.28", [])):
@@ -128,6 +217,24 @@ def test_eager():
         check_equal(usual["graph_bytes"] > 0, version == "0.28")
         check_equal(eager["non_torch_bytes"] < usual["non_torch_bytes"], version != "0.12")
         check(eager["kv_tokens"] > usual["kv_tokens"], (usual, eager))
+
+
+def test_two_unlinked():
+    """Qwen3.8-27B-FP8 on two RTX 5090s as vLLM's recipes have it (pull request 810), which no figure was read off but its weights: 14.28 GiB, 377,456 tokens"""
+    write("fp8.json", json.dumps({**json.loads(read(config("Qwen3.8-27B"))), "quantization_config": BLOCKS}))
+    found = succeed("model", "show", "fp8.json", "--device", "rtx-5090", "--tensor-parallel-size", "2", "--scheduler", "vllm-0.26",
+                    "--max-model-len", "262144", "--format", "json").json["server"]
+    check_close(found["kv_tokens"], 377456, relative=0.04)
+    check_close(found["weight_bytes"] / GIB, 14.28, relative=0.015)
+
+
+def test_runner_of_states():
+    """Before 0.30 models with recurrent states are not served by model runner V2, whose profile run samples from 16-bit logits alone"""
+    for name, version, bytes_a_logit in (("Qwen3.8-27B", "0.28", 14), ("Qwen3-8B", "0.28", 2), ("Qwen3.8-27B", "0.32", 2)):
+        few, many = (server(name, "h200", version, ["--max-num-seqs", n, "--max-num-batched-tokens", "512", "--enforce-eager"])
+                     for n in ("8000", "9000"))
+        vocab, hidden = (248320, 5120) if name == "Qwen3.8-27B" else (151936, 4096)
+        check_equal(many["activation_bytes"] - few["activation_bytes"], 1000 * (bytes_a_logit * vocab + 2 * 2 * hidden), name)
 
 
 def test_graphs():

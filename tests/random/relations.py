@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What two runs must have in common, over random scenarios: engines that share nothing and the halves of their load alone; requests that arrive
 when others leave and the same arrivals as a trace; a trace and its beginning; policies where there is room for all; prompts without hashes and
-with hashes that none shares; one machine and one that is four times as fast.
+with hashes that none shares; one machine and one that is four times as fast; a trace in any order of its lines; a trace and its two parts; a sweep, its two
+shards and the two halves of its grid.
 
 TEST_RELATIONS: how many scenarios of each (8); TEST_SEED: the first seed (1).
 """
@@ -9,9 +10,10 @@ import csv
 import json
 import os
 import random
+import re
 
 from random_words import maybe, seeded
-from spillway_test import HEADER, all_tests, check, check_equal, execute, main, read, read_json_lines, write
+from spillway_test import HEADER, all_tests, check, check_equal, execute, main, read, read_json_lines, succeed, write
 
 SCENARIOS = int(os.environ.get("TEST_RELATIONS", "8"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
@@ -135,6 +137,81 @@ def test_beginning():
         late = more.pop(str(len(requests)))
         check_equal(more, found, words)
         check(LATE_S < float(late["first_token_s"]) < LATE_S + 1, late)
+        return True
+    each(try_one)
+
+
+def test_parts():
+    """A run whose second part begins when the first has long ended is the two of them: --limit takes the one, a trace of the rest is the other"""
+    def try_one(chance):
+        words, requests = scenario(chance)
+        first, second = requests, [(round(at + LATE_S, 6), prompt, output) for at, prompt, output in random_requests(chance, chance.randint(1, 20))]
+        longest = max(prompt + output for _, prompt, output in requests)
+        second = [(at, min(prompt, longest - 1), 1 if prompt >= longest else min(output, longest - prompt)) for at, prompt, output in second]
+        write_trace("whole.csv", first + second)
+        whole = rows(*words, "--trace", "whole.csv")
+        if whole is None or max(float(row["finish_s"] or 0) for name, row in whole.items() if int(name) < len(first)) >= LATE_S:
+            return False
+        write_trace("rest.csv", second)
+        parts = rows(*words, "--trace", "whole.csv", "--limit", len(first))
+        rest = rows(*words, "--trace", "rest.csv")
+        parts.update({str(int(name) + len(first)): {**row, "id": str(int(name) + len(first))} for name, row in rest.items()})
+        check_equal(parts, whole, words)
+        return True
+    each(try_one)
+
+
+def test_order():
+    """The lines of a trace may come in any order, where no two requests arrive at once"""
+    def try_one(chance):
+        words, requests = scenario(chance)
+        lines, last = [], -1
+        for i, (at, prompt, output) in enumerate(requests):
+            last = max(at, round(last + 1e-6, 6))
+            lines.append("r%d,%.6f,%d,%d\n" % (i, last, prompt, output))
+        for name in ("sorted", "mixed"):
+            write(name + ".csv", "id," + HEADER + "".join(lines))
+            found = rows(*words, "--trace", name + ".csv", "--decisions", name + ".jsonl")
+            if found is None:
+                return False
+            chance.shuffle(lines)
+        check_equal(read_json_lines("mixed.jsonl")[1:], read_json_lines("sorted.jsonl")[1:], words)
+        return True
+    each(try_one)
+
+
+def swept(study, path, *more):
+    """The cells as JSON, what was run now; None: the options do not go together."""
+    result = execute("sweep", study, "-o", path, "--format", "json", "--jobs", "1", *more)
+    return None if result.status == 2 else (re.sub(r"\"wall_s\": [^,\n]*", "", result.text), result.err)
+
+
+def test_shards():
+    """A sweep's two shards, and the two halves of its grid, merged in any order, have the cells of the whole"""
+    def try_one(chance):
+        words, requests = scenario(chance)
+        write_trace("t.csv", requests)
+        run, grid = ["trace = t.csv"], chance.sample([100, 200, 350, 500, 700, 900], 4)
+        for i, word in enumerate(words):
+            if str(word).startswith("--") and word not in ("--max-num-seqs",):
+                is_switch = i + 1 == len(words) or str(words[i + 1]).startswith("--")
+                run.append("%s = %s" % (word[2:], "true" if is_switch else words[i + 1]))
+        for path in ("whole.db", "a.db", "b.db", "c.db", "d.db", "m.db", "n.db"):
+            if os.path.exists(path):
+                os.unlink(path)
+        for name, values in (("whole", grid), ("first", grid[:2]), ("second", grid[2:])):
+            write(name + ".ini", "\n".join(["[study]", "seeds = 1", "[run]", *run, "[grid]", "max-num-seqs = " + ",".join(map(str, values)), ""]))
+        whole = swept("whole.ini", "whole.db")
+        if whole is None:
+            return False
+        for path, study, more in (("a.db", "whole.ini", ["--shard", "1/2"]), ("b.db", "whole.ini", ["--shard", "2/2"]),
+                                  ("c.db", "first.ini", []), ("d.db", "second.ini", [])):
+            swept(study, path, *more)
+        for target, parts in (("m.db", ["a.db", "b.db"]), ("n.db", ["c.db", "d.db"])):
+            succeed("merge", *chance.sample(parts, 2), "-o", target)
+            text, said = swept("whole.ini", target)
+            check("0 cells run now" in said, said)
+            check_equal(text, whole[0], words)
         return True
     each(try_one)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Against two more simulators (vllm_engine.py, sglang_engine.py): over random scenarios every line of the log of decisions is the same. The
-recordings of the real engines switch on one thing at a time; here all go together, and prefixes are shared.
+"""Against three more simulators (vllm_engine.py, sglang_engine.py, trtllm_engine.py): over random scenarios every line of the log of decisions is
+the same. The recordings of the real engines switch on one thing at a time; here all go together, and prefixes are shared.
 
 TEST_RULES: how many scenarios of each engine (60); TEST_SEED: the first seed (1).
 """
@@ -9,6 +9,7 @@ import os
 import random
 
 import sglang_engine
+import trtllm_engine
 import vllm_engine
 from plain_engine import ceil
 from random_words import seeded
@@ -152,6 +153,28 @@ def compare_sglang(seed):
     return {what for what in ("retracted", "mixed") if any(what in line or line["mode"] == what for line in expected)}
 
 
+# TensorRT-LLM -------------------------------------------------------------------------------
+
+
+def compare_trtllm(seed):
+    chance = random.Random(seed)
+    drawn = random_lengths(chance)
+    announced = [output * chance.choice([1, 1, 2]) for _, _, output in drawn]
+    length, block_size = max(one[1] + most for one, most in zip(drawn, announced)), chance.choice([1, 8, 16, 32])
+    need = ceil(length, block_size)
+    rules = {"policy": chance.choice(["guaranteed-no-evict", "max-utilization", "static-batch"]), "block_size": block_size,
+             "blocks": need + chance.choice([0, 1, 3, need]), "seqs": chance.choice([1, 2, 4, 64]),
+             "budget": max(length, chance.choice([64, 256, 2048]))}
+    rows = "".join("%s,%d,%d,%d\n" % (*one, most) for one, most in zip(drawn, announced))
+    words = ["--scheduler", "trtllm", "--no-enable-prefix-caching", "--block-size", block_size, "--num-gpu-blocks", rules["blocks"], "--max-num-seqs",
+             rules["seqs"], "--max-num-batched-tokens", rules["budget"], "--max-model-len", length + 1, "--capacity-policy", rules["policy"]]
+    expected = trtllm_engine.simulate(rules, [trtllm_engine.Request(i, *one, most) for i, (one, most) in enumerate(zip(drawn, announced))])
+    lines = log_of(words, (HEADER.replace("\n", ",max_tokens\n") + rows, "t.csv", "spillway"), False)
+    found = [(line["step"], [one[:2] for one in line["scheduled"]], [one[0] for one in line.get("preempted", [])], line["gpu_free"]) for line in lines]
+    check_equal(found, expected, rules)
+    return {rules["policy"]} | ({"paused"} if any(line[2] for line in expected) else set())
+
+
 def compare_all(compare, expected):
     happened = set()
     for seed in range(SEED, SEED + SCENARIOS):
@@ -168,6 +191,11 @@ def test_vllm():
 def test_sglang():
     """SGLang without a radix cache: so it is"""
     compare_all(compare_sglang, {"retracted", "mixed"})
+
+
+def test_trtllm():
+    """TensorRT-LLM without block reuse, under each capacity policy: so it is"""
+    compare_all(compare_trtllm, {"guaranteed-no-evict", "max-utilization", "static-batch", "paused"})
 
 
 main(all_tests(globals()))

@@ -12,10 +12,12 @@ import random
 from random_words import all_choices, names, parse, random_words, seeded
 from recount import check_recount
 from recount_memory import check_memory, check_slowdown
-from spillway_test import Failure, all_tests, check, check_equal, execute, main, options_of_help, read, source, succeed
+from spillway_test import SANITIZED, Failure, all_tests, check, check_equal, execute, main, options_of_help, read, source, succeed
 
 SCENARIOS = int(os.environ.get("TEST_SCENARIOS", "12"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
+# Counting takes longer than the runs, and counts what each build writes alike: with sanitizers it is done to one in so many.
+COUNTED = itertools.cycle([True, False, False] if SANITIZED else [True])
 
 ENGINES = [["vllm-v1"], ["vllm-v1", "--enable-prefix-caching"], ["vllm-0.6"], ["vllm-0.6", "--enable-chunked-prefill"],
            ["vllm-0.5", "--block-manager", "2"], ["vllm-0.10", "--async-scheduling"], ["vllm-0.14"], ["vllm-0.33"],
@@ -63,6 +65,8 @@ def check_scenario(words, rooms=None):
     if summary is None:
         return None
     check_equal(summary["requests"], summary["finished"] + summary["ignored"] + summary["aborted"], words)
+    if not next(COUNTED):
+        return summary
     count = check_recount(summary, "a.csv", "a.jsonl", words)
     check_memory(summary, count, words, "a.db" if is_one_engine(words) else None)
     if rooms is not None:

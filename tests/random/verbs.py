@@ -258,7 +258,7 @@ def test_costs():
         line = ["model", "show", model, "--format", "json", *some(chance, (0.6, "--device", device), (0.3, "--block-size", 1, 16, 128), (0.3,
                 "--scheduler", "vllm-0.9", "vllm-0.33", "vllm-0.6", "sglang"), (0.2, "--tensor-parallel-size", 2, 8), (0.2, "--gpu-memory-utilization", "0.5",
                 "0.97"), (0.2, "--max-num-batched-tokens", 100, 9000), (0.2, "--max-num-seqs", 1, 900), (0.1, "--offline"), (0.1, "--enforce-eager"), (0.2, "--kv-cache-dtype",
-                "fp8"))]
+                "fp8"), (0.1, "--speculative-config", '{"method":"mtp","num_speculative_tokens":2}'))]
         second = sound(*line)
         if second is not None:
             parse(second.text)

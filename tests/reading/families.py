@@ -53,6 +53,29 @@ def test_document():
     check(table() in read(source("doc", "models.md")).decode(), "doc/models.md: run tests/reading/families.py --table")
 
 
+def test_unseen_experts():
+    """Experts that tokens of images alone pass take memory and no time: ERNIE 4.5 VL 28B is as fast as 21B, which has its other layers"""
+    words = ["--device", "h200", "--num-prompts", "20", "--num-gpu-blocks", "4000"]
+    for more in ([], ["--tensor-parallel-size", "4"], ["--tensor-parallel-size", "4", "--enable-expert-parallel"]):
+        plain, seeing = (run_json("--model", example(name), *words, *more) for name in ("ernie-4.5-21b-a3b", "ernie-4.5-vl-28b-a3b"))
+        for key in ("ttft_s", "tpot_s", "time_s", "makespan_s"):
+            check_equal(plain[key], seeing[key], more)
+    plain, seeing = (show(example(name)) for name in ("ernie-4.5-21b-a3b", "ernie-4.5-vl-28b-a3b"))
+    tower = 774658560
+    check_equal(seeing["parameters"] - plain["parameters"], tower + 27 * (64 * 3 * 2560 * 512 + 64 * 2560 + 64))
+    # The same as transformers 5 writes it, and with what its class fills in.
+    file = json.loads(read(example("ernie-4.5-vl-28b-a3b")))
+    text = {key: file.pop(key) for key in list(file) if key not in ("architectures", "vision_config", "model_type", "tie_word_embeddings")}
+    for key in ("moe_layer_start_index", "moe_layer_end_index", "moe_num_experts", "moe_intermediate_size", "moe_num_shared_experts"):
+        del text[key]
+    write("new.json", json.dumps({**file, "model_type": "ernie4_5_vl_moe", "text_config": {
+        **text, "model_type": "ernie4_5_vl_moe_text", "mlp_layer_types": ["dense"] + 27 * ["sparse"]}}))
+    check_equal([show("new.json")[key] for key in FIGURES], [seeing[key] for key in FIGURES])
+    for key, value in (("moe_num_experts", []), ("moe_intermediate_size", [1536, "x"]), ("moe_k", [65, 6])):
+        write("bad.json", json.dumps({**json.loads(read(example("ernie-4.5-vl-28b-a3b"))), key: value}))
+        check_refused(["model", "show", "bad.json"], [key, "one for texts and one for images"])
+
+
 def test_strides():
     """Layers of every kind cost the same step by step and many steps at once."""
     for name in ("gpt-oss-20b", "gemma-3-4b", "llama-4-scout", "deepseek-v2-lite", "deepseek-v3.2",

@@ -151,4 +151,11 @@ def test_backward_times():
                 [[b"1", b"1", b"20", b"3"], [b"0", b"5", b"10", b"10"]])
 
 
+def test_busiest_minute():
+    """Of a trace of less than a minute the busiest one says nothing: its rate would be that of the time after the trace, too"""
+    for seconds, told in ((59, False), (60, True), (300, True)):
+        write("short.csv", HEADER + "".join("%s,10,5\n" % (seconds * i / 40) for i in range(41)))
+        check_equal("busiest     minute" in succeed("trace", "show", "short.csv").text, told, seconds)
+
+
 main(all_tests(globals()))

@@ -14,6 +14,8 @@ TINY = ["--executor", "cpu", "--model", source("tests", "models", "tiny-llama.js
         "--trace", "gen:--requests=14 --rate=3000 --prompt=uniform:3,40 --output=uniform:8,40"]
 SMALL = [*HARDWARE, "--num-gpu-blocks", "14", "--max-model-len", "150", "--overflow", "recompute,swap", "--victim", "newest",
          "--trace", "gen:--requests=4 --arrivals=burst --prompt=uniform:20,60 --output=uniform:40,60"]
+MAP = ["study", "policies", "--models", "qwen2.5-0.5b", "--engines", "vllm-0.6", "--pressures", "2", "--prompts", "200", "--outputs", "60",
+       "--links", "1", "--seeds", "1", "--requests", "8", "--trace", "none"]
 # The engine ends the first cell.
 STUDY = ("[study]\nname = s\n[run]\nmodel = llama-2-7b\ndevice = a100-40gb\ntrace = study-burst\nscheduler = vllm-0.6\noverflow = swap\n"
          "num-cpu-blocks = 50\n[grid]\nnum-gpu-blocks = 400,8000\n")
@@ -71,7 +73,7 @@ def test_columns_of_databases():
     write("s.ini", STUDY)
     execute("sweep", "s.ini", "-o", "r.db")
     for words in (["run", *COPIES, "--record-steps"], ["capacity", *LOAD], ["regret", *SMALL, "--budget", "20", "--exhaustive"],
-                  ["study", "policies", "--budget", "10"]):
+                  MAP):
         succeed(*words, "-o", "r.db")
     database = sqlite3.connect("r.db")
     tables = [name for name, in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")

@@ -106,7 +106,8 @@ def test_dump_settings():
 
 
 def test_dump_kv():
-    """KV of a dump is in fp8 where its script says so, unless the table says otherwise; another point's Llama in fp8 by its loads."""
+    """KV of a dump is in fp8 where its script says so, unless the table says otherwise; another point's Llama in fp8 by its loads,
+    and what NVIDIA published by its file."""
     header, row = HEADER.replace("gemm_quant_mode", "kvcache_quant_mode"), "%s,%s,%s,%s,,%s,agg,1024,1024,%s,4,4,1,,300,30\n"
     llama, oss, r1, dump = "meta-llama/Llama-3.1-70B", "openai/gpt-oss-120b", "deepseek-ai/DeepSeek-R1", "2026_04_06_x"
     cases = ((dump, llama, "b200_sxm", "vllm", "fp4", "", True), (dump, llama, "h100_sxm", "vllm", "fp8", "", False),
@@ -116,7 +117,10 @@ def test_dump_kv():
              (dump, r1, "b300_sxm", "sglang", "fp8", "", True), (dump, r1, "h200_sxm", "sglang", "fp8", "", False),
              (dump, r1, "b300_sxm", "sglang", "fp8", "bfloat16", False), (dump, r1, "h200_sxm", "sglang", "fp8", "fp8", True),
              ("x", llama, "h200_sxm", "vllm", "fp8", "", True), ("x", llama, "b200_sxm", "vllm", "fp4", "", False),
-             ("x", oss, "b200_sxm", "vllm", "fp4", "", False))
+             ("x", oss, "b200_sxm", "vllm", "fp4", "", False), ("x", "nvidia/Llama-3.1-70B-Instruct-FP8", "h100_sxm", "trtllm", "fp8", "", True),
+             ("x", "nvidia/Llama-3.1-70B-Instruct-FP8", "h100_sxm", "trtllm", "fp8", "bfloat16", False),
+             ("x", "nvidia/Llama-3.1-70B-Instruct-FP8", "h100_sxm", "vllm", "fp8", "", False),
+             ("x", "nvidia/DeepSeek-R1-FP4", "b200_sxm", "trtllm", "fp4", "", False))
     write("p.csv", header + "".join(row % case[:6] for case in cases))
     for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
         check_equal("--kv-cache-dtype fp8" in command, case[6], command)

@@ -1,10 +1,15 @@
 # A test of a part of the program, in a folder as that of the part: a program %D%/FOLDER/NAME from one file of that name.
+# The long ones first.
 module_tests = \
+  %D%/sim/invariants \
+  %D%/live/live \
+  %D%/calib/attention-reach \
   %D%/calib/devices \
   %D%/calib/gemm-fit \
   %D%/calib/import \
   %D%/calib/import-aiconfigurator \
   %D%/calib/import-keys \
+  %D%/calib/import-versions \
   %D%/calib/import-llmservingsim \
   %D%/calib/keys \
   %D%/calib/keys-layers \
@@ -17,7 +22,6 @@ module_tests = \
   %D%/calib/server-memory \
   %D%/calib/formats \
   %D%/calib/shared-experts \
-  %D%/live/live \
   %D%/live/weights \
   %D%/models/model \
   %D%/models/model-memory \
@@ -28,7 +32,6 @@ module_tests = \
   %D%/scenario/defaults \
   %D%/sim/executor \
   %D%/sim/group-cache \
-  %D%/sim/invariants \
   %D%/sim/kv-groups \
   %D%/sim/layerwise \
   %D%/sim/metrics \
@@ -54,6 +57,8 @@ report_fixture = %D%/report/report_fixture.c %D%/report/report_fixture.h
 import_fixture = %D%/calib/import_fixture.c %D%/calib/import_fixture.h
 %C%_calib_import_SOURCES = %D%/calib/import.c $(import_fixture)
 %C%_calib_import_aiconfigurator_SOURCES = %D%/calib/import-aiconfigurator.c $(import_fixture)
+%C%_calib_import_versions_SOURCES = %D%/calib/import-versions.c $(import_fixture)
+%C%_calib_attention_reach_SOURCES = %D%/calib/attention-reach.c $(import_fixture)
 %C%_calib_moe_fit_SOURCES = %D%/calib/moe-fit.c $(import_fixture)
 %C%_calib_import_llmservingsim_SOURCES = %D%/calib/import-llmservingsim.c $(import_fixture)
 shipped_fixture = %D%/calib/shipped_fixture.c %D%/calib/shipped_fixture.h

@@ -77,7 +77,7 @@ test_aiconfigurator_small(Fixture *fixture, gconstpointer unused)
       write_file(fixture, "nccl_perf.txt",
                  AI "nccl_dtype,num_gpus,message_size,latency\n" /* */
                  AI_ROW("all_gather") "half,2,128,1\n" AI_ROW("all_reduce") "half,2,128,2\n");
-  g_autofree char *moe = write_file(fixture, "moe_perf.txt", AI "latency\n" AI_ROW("moe") "1\n");
+  g_autofree char *moe = write_file(fixture, "moe_perf.txt", AI "latency\n" AI_ROW("moe_dispatch") "1\n");
   const Profile *profile = fixture->profile;
 
   (void)unused;
@@ -92,7 +92,8 @@ test_aiconfigurator_small(Fixture *fixture, gconstpointer unused)
   expect_count(profile, OP_ALL_REDUCE, 1);
   expect_ns(profile, OP_ALL_REDUCE, "custom", "float16", SHAPE(256, 2), 2e6);
   g_assert_nonnull(
-      strstr(profile->note, "1 rows of moe_perf.txt were left out: 1 of the operation moe"));
+      strstr(
+      profile->note, "1 rows of moe_perf.txt were left out: 1 of the operation moe_dispatch"));
   g_assert_nonnull(strstr(profile->note, "1 of the collective all_gather"));
   g_assert_nonnull(strstr(profile->note, "1 of beam search"));
 }
@@ -147,7 +148,13 @@ test_aiconfigurator_broken(Fixture *fixture, gconstpointer unused)
        "isl is \"0\""},
       {AI "nccl_dtype,num_gpus,message_size,latency\n" AI_ROW("all_reduce") "int3,2,128,1\n",
        "nccl_dtype is \"int3\", expected half"},
-      {AI "latency\n" AI_ROW("moe") "1\n", "no table that is known"},
+      {AI "latency\n" AI_ROW("moe_dispatch") "1\n", "no table that is known"},
+      {AI "latency\n" AI_ROW("moe") "1\n",
+       "op_name is \"moe\", expected another, as the header has not the columns of this one"},
+      {AI "gemm_type,m,n,k,latency\n" AI_ROW("gemm") "fp8,1,2,3,1\n", "op_name is \"gemm\""},
+      {AI "gemm_dtype,m,n,k,batches,latency\n" AI_ROW("gemm") "fp8,1,2,3,1,1\n" /* */
+       AI_ROW("gemm") "fp8,1,2,3,8,5\n",
+       ":3:52: batches is \"8\", expected \"1\", as in the first row, of a column that is not known"},
       {AI_GEMM, "has a header and no rows"},
   };
 
@@ -226,9 +233,9 @@ test_latent(Fixture *fixture, gconstpointer unused)
   expect_ns(profile, OP_MLA, "", "bfloat16+fp8kv", SHAPE(0, 0, 0, 4, 256, 16, 512, 64, 128), 5e5);
   expect_ns(profile, OP_MLA, "", "bfloat16", SHAPE(2, 512, 0, 0, 0, 16, 512, 64, 128), 1e6);
   expect_ns(profile, OP_MLA, "", "bfloat16", SHAPE(0, 0, 0, 4, 256, 32, 512, 64, 128), 75e4);
-  expect_ns(profile, OP_MLA, MLA_BLOCK "DeepseekV3ForCausalLM/fp8_block", "bfloat16",
+  expect_ns(profile, OP_MLA, ATTENTION_BLOCK "DeepseekV3ForCausalLM/fp8_block", "bfloat16",
             SHAPE(0, 0, 0, 4, 256, 16, 512, 64, 128), 2e6);
-  expect_ns(profile, OP_MLA, MLA_BLOCK "GlmMoeDsaForCausalLM/bfloat16", "bfloat16",
+  expect_ns(profile, OP_MLA, ATTENTION_BLOCK "GlmMoeDsaForCausalLM/bfloat16", "bfloat16",
             SHAPE(0, 0, 0, 4, 256, 16, 512, 64, 256), 3e6);
   g_assert_nonnull(strstr(profile->note, "1 of the architecture NobodyKnows"));
   g_assert_nonnull(strstr(profile->note, "1 of products absorbed into latent attention"));

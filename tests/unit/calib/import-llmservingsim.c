@@ -175,6 +175,162 @@ test_experts_alone(Fixture *fixture, gconstpointer unused)
             50500);
 }
 
+static Model *
+find_family(const char *name, gpointer data, GError **error)
+{
+  const char *source = g_getenv("SPILLWAY_SRCDIR");
+  g_autofree char *path = g_strdup_printf("%s/tests/models/families/%s.json",
+                                          source != NULL ? source : ".", (const char *)data);
+
+  (void)name;
+  return model_config_read(path, data, error);
+}
+
+static void
+import_family(Fixture *fixture, const char *family)
+{
+  const ImportContext of_family = {.find_model = find_family, .data = (gpointer)family};
+  g_autoptr(GError) error = NULL;
+
+  profile_import(fixture->profile, fixture->folder, NULL, &of_family, &error);
+  g_assert_no_error(error);
+}
+
+static void
+expect_note(const Fixture *fixture, const char *text)
+{
+  if (strstr(fixture->profile->note, text) == NULL)
+    g_error("\"%s\" is not in \"%s\"", text, fixture->profile->note);
+}
+
+#define FAMILY_META(variant)                                                                       \
+  "vllm_version: 0.28.0\ngpu: NVIDIA RTX PRO 6000 Blackwell\nmodel: x/y\nvariant: " variant "\n"
+#define KEYED "layer,prefill_chunk,prefill_key,n_decode,kv_decode,decode_q_len,time_us\n"
+
+/* MiniMax-M3: three kernels on the same axes are two operations, of which one is a sum; the dense
+ * layers' width is not the experts'. */
+static void
+test_sparse(Fixture *fixture, gconstpointer unused)
+{
+  g_autofree char *meta = write_file(fixture, "meta.yaml", FAMILY_META("bf16"));
+  g_autofree char *attention =
+      write_file(fixture, "tp1/attention.csv",
+                 "layer,prefill_chunk,kv_prefill,n_decode,kv_decode,decode_q_len,time_us\n"
+                 "attention,0,0,4,256,1,5\nsparse_attention,0,0,4,256,1,7\nindexer,0,0,4,256,1,2\n"
+                 "indexer,0,0,8,256,1,2\nattention,0,0,4,256,3,50\nother,0,0,4,256,1,50\n");
+  g_autofree char *dense =
+      write_file(fixture, "tp1/dense.csv",
+                 "layer,tokens,time_us\nqkv_proj,7,1\nsparse_qkv_proj,7,2\nsparse_o_proj,7,3\n"
+                 "gate_up_proj,7,4\nact_fn,7,5\ndown_proj,7,6\n");
+  const Profile *profile = fixture->profile;
+
+  (void)unused;
+  import_family(fixture, "minimax-m3");
+  expect_count(profile, OP_ATTENTION, 1);
+  expect_ns(profile, OP_ATTENTION, "", "bfloat16", SHAPE(0, 0, 0, 4, 256, 64, 4, 128), 5e3);
+  expect_count(profile, OP_ATTENTION_SPARSE, 1);
+  expect_ns(profile, OP_ATTENTION_SPARSE, "", "bfloat16", SHAPE(0, 0, 0, 4, 256, 64, 4, 128, 2048),
+            9e3);
+  expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 72 * 128, 6144), 1e3);
+  expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 77 * 128, 6144), 2e3);
+  expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 6144, 64 * 128), 3e3);
+  expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 2 * 12288, 6144), 4e3);
+  expect_ns(profile, OP_ELEMENTWISE, "activation", "bfloat16", SHAPE(7, 12288), 5e3);
+  expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 6144, 12288), 6e3);
+  expect_note(fixture, "1 rows were left out: decodes of several tokens each");
+  expect_note(fixture, "1 rows were left out: the layer other");
+  expect_note(fixture, "1 rows were left out: shapes of sparse attention that lack");
+}
+
+/* DeepSeek V3.2: the key is the mean over the chunk's tokens, many short chunks among them. */
+static void
+test_keys(Fixture *fixture, gconstpointer unused)
+{
+  g_autofree char *meta = write_file(fixture, "meta.yaml", FAMILY_META("fp8"));
+  g_autofree char *attention = write_file(
+      fixture, "tp1/attention.csv",
+      KEYED "attention,1024,32.0,0,0,1,7\nindexer,1024,32.0,0,0,1,1\n"       /* 16 of 64 */
+            "attention,1024,2048.0,2,64,1,8\nindexer,1024,2048.0,2,64,1,2\n" /* after 1536 */
+            "attention,1000,70.0,0,0,1,8\n");                                /* 8 of 125 */
+  g_autofree char *dense =
+      write_file(fixture, "tp1/dense.csv", "layer,tokens,time_us\ndown_proj,7,6\nmla_b_proj,7,6\n");
+  g_autofree char *none = write_file(fixture, "bad/meta.yaml", FAMILY_META("fp8"));
+  g_autofree char *bad =
+      write_file(fixture, "bad/attention.csv", KEYED "attention,1024,0,0,0,1,7\n");
+  const ImportContext of_family = {.find_model = find_family, .data = (gpointer) "deepseek-v3.2"};
+  g_autoptr(GError) error = NULL;
+  const Profile *profile = fixture->profile;
+
+  (void)unused;
+  import_family(fixture, "deepseek-v3.2");
+  expect_count(profile, OP_ATTENTION, 0);
+  expect_count(profile, OP_MLA, 2);
+  expect_ns(profile, OP_MLA, MLA_SPARSE, "bfloat16", SHAPE(16, 64, 0, 0, 0, 128, 512, 64, 128),
+            8e3);
+  expect_ns(profile, OP_MLA, MLA_SPARSE, "bfloat16", SHAPE(1, 1024, 1536, 2, 64, 128, 512, 64, 128),
+            1e4);
+  expect_note(fixture, "1 rows were left out: the layer mla_b_proj");
+  g_assert_false(profile_import(fixture->profile, bad, NULL, &of_family, &error));
+  g_assert_nonnull(strstr(error->message, "prefill_key is \"0\", expected a mean above 0"));
+}
+
+/* Qwen3.5: the queries' gate is in their product, heads are those of attention, and kernels over a
+ * state are by regime. */
+static void
+test_state_tables(Fixture *fixture, gconstpointer unused)
+{
+  g_autofree char *meta = write_file(fixture, "meta.yaml", FAMILY_META("bf16-kvfp8"));
+  g_autofree char *attention =
+      write_file(fixture, "tp2/attention.csv", KEYED "attention,0,0,4,256,1,5\n");
+  g_autofree char *states = write_file(
+      fixture, "tp2/linear_attention.csv",
+      "layer,prefill_tokens,n_decode,time_us\ngdn_conv_prefill,64,0,3\ngdn_post_conv,64,0,4\n"
+      "gdn_prefill,64,0,9\ngdn_conv_decode,0,8,2\ngdn_decode,0,8,6\ngdn_decode_mixed,64,8,6\n"
+      "gdn_prefill,64,8,9\n");
+  g_autofree char *dense = write_file(
+      fixture, "tp2/dense.csv",
+      "layer,tokens,time_us\nqkv_proj,7,1\ngdn_in_proj,7,2\ngdn_out_proj,7,3\nattn_glue,7,9\n");
+  const Profile *profile = fixture->profile;
+
+  (void)unused;
+  import_family(fixture, "qwen3.5-27b");
+  expect_ns(profile, OP_ATTENTION, "", "bfloat16+fp8kv", SHAPE(0, 0, 0, 4, 256, 12, 2, 256), 5e3);
+  expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, (2 * 12 + 2 * 2) * 256, 5120), 1e3);
+  expect_count(profile, OP_RECURRENT, 4);
+  expect_ns(profile, OP_RECURRENT, "gdn/chunk_gated_delta_rule/prefill", "bfloat16",
+            SHAPE(1, 64, 5120, 8, 128, 24, 128, 4, 0), 13e3);
+  expect_ns(profile, OP_RECURRENT, "gdn/causal_conv1d_update/decode", "bfloat16",
+            SHAPE(8, 1, 5120, 8, 128, 24, 128, 4, 0), 2e3);
+  expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 5120, 24 * 128), 3e3);
+  expect_note(fixture,
+              "2 rows were left out: layers with a state in a step of prefills and decodes");
+}
+
+/* Collectives of a card, by themselves. */
+static void
+test_hardware(Fixture *fixture, gconstpointer unused)
+{
+#define COLLECTIVES                                                                                \
+  "spec:\n  gpu_name: NVIDIA RTX PRO 6000 Blackwell Server Edition\nmeasured:\n  interconnect:\n"  \
+  "    npus: 2\n    dtype: bfloat16\n    samples:\n    - collective: all_gather\n      bytes: "    \
+  "4096\n      us: 10.5\n    - collective: all_reduce\n      bytes: 8192\n      us: 20\n"
+  g_autofree char *path =
+      write_file(fixture, "hardware.yaml",
+                 COLLECTIVES "      us_graphed: 12.5\n      repeats_us:\n      - 12.5\n");
+  g_autofree char *bad =
+      write_file(fixture, "x/hardware.yaml", COLLECTIVES "      us_graphed: soon\n");
+  g_autofree char *none = write_file(fixture, "y/hardware.yaml", "spec:\n  gpu_name: X\n");
+
+  (void)unused;
+  import_fails(fixture, bad, ":14: us_graphed is \"soon\", expected a number above 0");
+  import_fails(fixture, none, "has no sample of an all_reduce");
+  import(fixture->profile, path, NULL);
+  expect_count(fixture->profile, OP_ALL_REDUCE, 1);
+  expect_ns(fixture->profile, OP_ALL_REDUCE, "nccl", "bfloat16", SHAPE(8192, 2), 12500);
+  g_assert_cmpstr(fixture->profile->device, ==, "rtx-pro-6000");
+  expect_note(fixture, "1 rows were left out: the collective all_gather");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -186,6 +342,10 @@ main(int argc, char **argv)
   ADD("/import/llmservingsim/meta", test_llmservingsim_meta);
   ADD("/import/llmservingsim/experts", test_experts);
   ADD("/import/llmservingsim/experts-alone", test_experts_alone);
+  ADD("/import/llmservingsim/sparse", test_sparse);
+  ADD("/import/llmservingsim/hardware", test_hardware);
+  ADD("/import/llmservingsim/keys", test_keys);
+  ADD("/import/llmservingsim/states", test_state_tables);
 #undef ADD
   return g_test_run();
 }

@@ -62,11 +62,11 @@ test_held_out(Fixture *fixture, gconstpointer unused)
   g_free(fixture->profile->device);
   fixture->profile->device = g_strdup("rtx-pro-6000");
   g_assert_true(profile_import(fixture->profile, path, NULL, &of_experts, NULL));
-  full = moe_fit_new(fixture->profile, device, model, &model->kinds[0], &split);
+  full = moe_fit_new(fixture->profile, device, &model->kinds[0], &split);
   g_assert_nonnull(full);
   for (gint64 tokens = 2; tokens < MODEL_TOKENS_MAX; tokens *= 2) {
     g_autoptr(Profile) rest = without(fixture->profile, tokens);
-    g_autoptr(MoeFit) fit = moe_fit_new(rest, device, model, &model->kinds[0], &split);
+    g_autoptr(MoeFit) fit = moe_fit_new(rest, device, &model->kinds[0], &split);
     gboolean measured;
     double truth = moe_fit_ps(full, &none, (guint64)tokens, &measured), error;
     g_assert_true(measured);

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""What is doubtful in a device's file or a disk, and what is assumed of a host that nobody named: every verb that runs tells it, once, however many
+cells, policies, searches or seeds have it."""
+import os
+
+from spillway_test import all_tests, check, check_equal, execute, main, source, write
+
+GEN = "gen:--requests 12 --rate 20 --prompt fixed:300 --output fixed:60"
+UNIT = "is its unit right?"
+DISK = ["overlap-copies = true", "kv-offloading-disk = 4GiB", "disk-read-bandwidth = 3000"]
+
+
+def odd_device():
+    """A copy of a shipped device whose memory is a thousand times too slow."""
+    with open(source("calib/devices/h100-sxm.ini")) as file:
+        text = file.read()
+    check("\nhbm_bytes_per_s=3350e9\n" in text)
+    write("odd.ini", text.replace("\nhbm_bytes_per_s=3350e9\n", "\nhbm_bytes_per_s=3350e6\n"))
+
+
+def study(name, device, grid, *more):
+    write(name, "\n".join(["[study]", "seeds = 1,2", "[run]", "model = llama-3.1-8b", "trace = " + GEN, "num-gpu-blocks = 120", "slo = ttft:p99<60s",
+                           "device = " + device, *more, "[grid]", *grid, ""]))
+
+
+def notes(*words):
+    result = execute(*words)
+    check_equal(result.status, 0, result.err)
+    return [line.split(": note: ", 1)[1] for line in result.err.splitlines() if ": note: " in line]
+
+
+def count(found, part):
+    return sum(part in note for note in found)
+
+
+def test_device():
+    """A doubtful device's file, where there are many cells"""
+    odd_device()
+    study("s.ini", "odd.ini", ["overflow = recompute,swap", "block-size = 16,32"])
+    run = ["--model", "llama-3.1-8b", "--device", "odd.ini", "--trace", GEN, "--num-gpu-blocks", "120"]
+    for words in (["run", *run], ["compare", *run], ["sweep", "s.ini", "-o", "s.db"], ["sweep", "s.ini", "-o", "s.db", "--dry-run"],
+                  ["capacity", "s.ini"], ["regret", *run, "--budget", "3"],
+                  ["study", "policies", "--device", "odd.ini", "--models", "qwen2.5-0.5b", "--engines", "vllm-0.6", "--pressures", "2", "--prompts", "20",
+                   "--outputs", "4", "--links", "1", "--seeds", "2", "--requests", "4", "--trace", "none", "-o", "m.db"]):
+        found = notes(*words)
+        check_equal(count(found, "hbm_bytes_per_s is 3.35 GB/s"), 1, "%s: %s" % (words[:2], found))
+
+
+def test_disk():
+    """A disk that no disk is, where only some policies copy to it"""
+    study("s.ini", "h100-sxm", ["overflow = recompute,swap,split"], *DISK)
+    options = [word for line in DISK for word in ("--" + line.split(" = ")[0], *([line.split(" = ")[1]] if "= true" not in line else []))]
+    run = ["--model", "llama-3.1-8b", "--device", "h100-sxm", "--trace", GEN, "--num-gpu-blocks", "120", *options]
+    for words in (["run", *run, "--overflow", "swap"], ["compare", *run, "--overflow", "recompute,swap,split"], ["sweep", "s.ini", "-o", "s.db"],
+                  ["capacity", "s.ini"]):
+        found = notes(*words)
+        check_equal(count(found, "the disk reads 3000 GB/s"), 1, "%s: %s" % (words[:2], found))
+
+
+def test_host():
+    """What is assumed of a host that nobody named, once for all cells; of a host that is named nothing, and of many different ones a dozen"""
+    study("s.ini", "h100-sxm", ["overflow = recompute,swap"])
+    for words in (["sweep", "s.ini", "-o", "s.db"], ["capacity", "s.ini"]):
+        found = notes(*words)
+        check_equal(count(found, "assumed: host unknown"), 1, "%s: %s" % (words[:2], found))
+        check(not count(found, UNIT), found)
+    named = sorted(name[:-4] for name in os.listdir(source("calib/hosts")) if name.endswith(".ini") and not name.startswith("unknown"))
+    if named:
+        study("n.ini", "h100-sxm", ["overflow = recompute,swap"], "host = " + named[0])
+        check(not count(notes("sweep", "n.ini", "-o", "n.db"), "host unknown"))
+
+
+main(all_tests(globals()))
