@@ -61,7 +61,7 @@ struct Sequence {
   guint64 began_in; /* Pool.decisions when it was last admitted or came back: what it found in the
                        prefix cache may be computed in that very step */
   guint64 starved_in; /* Pool.decisions when it last ran, but for the blocks that it waits for while
-                         they are copied out; 0: never */
+                         they are copied out; 0: never, or nobody is to join the clock behind it */
   gint64 preempted_at_ps; /* -1 while not preempted */
 
   /* With asynchronous scheduling and in a pipeline. */

@@ -186,13 +186,16 @@ typedef enum {
 } VllmStarving;
 /* Notes them in the step. */
 VllmStarving vllm_look_at_starved(VllmDecision *d);
-/* The sequence has no work in this step, since it waits for `more` blocks that are being copied out.
+/* The sequence has no work in this step, since it waits for `more` blocks that are being copied
+ * out.
  */
 static inline void
 vllm_starve(VllmDecision *d, Sequence *sequence, guint32 more)
 {
   d->owed_blocks += more;
-  if (d->self->pool.groups == NULL) /* else nobody joins the clock behind it */
+  /* Who waits for a disk does so for many steps; else to join behind it costs more than it saves.
+   */
+  if (d->self->pool.groups == NULL && d->self->config.num_disk_blocks > 0)
     sequence->starved_in = d->self->pool.decisions;
   ARRAY_PUSH(d->step->starved, &d->step->starved_room, guint32, sequence->request);
 }
