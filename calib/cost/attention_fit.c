@@ -37,9 +37,10 @@ struct AttentionFit {
   Table mixed; /* the part of `all` whose chunk lengths were measured together with decodes; borrows
                 */
   gboolean has_mixed;
-  double window;   /* 0: the whole context is seen */
-  double least_ps; /* the shortest time: what a kernel takes whatever its size */
-  Alone *alone;    /* [ALONE_TOKENS + 1], remembered by new tokens */
+  double window;            /* 0: the whole context is seen */
+  gboolean has_near_points; /* cached tokens may be measured 0, 1, 4 … apart */
+  double least_ps;          /* the shortest time: what a kernel takes whatever its size */
+  Alone *alone;             /* [ALONE_TOKENS + 1], remembered by new tokens */
 };
 
 static int
@@ -207,6 +208,7 @@ attention_fit_new(const Profile *profile, const AttentionKey *key, SampleFilter 
   fit = g_new0(AttentionFit, 1);
   fit->has_mixed = mixed;
   fit->window = (double)attention_key_window(key);
+  fit->has_near_points = key->operation == OP_MLA || key->operation == OP_ATTENTION_SPARSE;
   fit->all = table_new((const Row *)(gpointer)rows->data, rows->len, 0);
   fit->mixed = mixed_part(fit->all);
   fit->least_ps = G_MAXDOUBLE;
@@ -252,6 +254,12 @@ table_at(const AttentionFit *fit, const Table *table, guint level, const double 
   guint i = curve_segment(table->x, table->n, at[level]);
   guint j = MIN(i + 1, table->n - 1);
   double low, high, x, x1, x2;
+
+  /* Fewer cached tokens than were measured, of many short chunks: as far below as a point is above,
+   * since a line through two near points is noise far from them. */
+  if (fit->has_near_points && level == LEVEL_CACHED && at[level] < table->x[0])
+    while (j + 1 < table->n && table->x[j] - table->x[0] < table->x[0] - at[level])
+      j++;
 
   low = table->ps != NULL ? table->ps[i] : table_at(fit, table->tables[i], level + 1, at, inside);
   if (i == j || at[level] == table->x[i]) {
@@ -327,15 +335,18 @@ attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached)
 {
   const Table *all = fit->all;
   guint i = curve_segment(all->x, all->n, new_tokens);
-  double last = G_MAXDOUBLE, span = G_MAXDOUBLE;
+  double first = 0, last = G_MAXDOUBLE, span = G_MAXDOUBLE;
 
   for (guint j = i; j <= MIN(i + 1, all->n - 1); j++) {
     const Table *chunks = all->tables[j]->tables[0]; /* with the fewest decodes */
     if (all->x[j] == 0)
       continue;
+    first = MAX(first, chunks->x[0]);
     last = MIN(last, chunks->x[chunks->n - 1]);
     span = MIN(span, chunks->x[chunks->n - 1] - chunks->x[0]);
   }
+  if (first - cached > REACH_SPANS * span)
+    return first;
   return cached - last > REACH_SPANS * span ? last : cached;
 }
 

@@ -48,8 +48,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
 
 /* As many cached tokens as the samples of chunks of this length say anything about: `cached`, or the
- * most that were measured where `cached` is further beyond these than they are apart, a few times.
- * A line through two near points is noise far from them. */
+ * most or the fewest that were measured where `cached` is further beyond these than they are apart, a
+ * few times. A line through two near points is noise far from them. */
 double attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached);
 
 /* Pairs of a query and a key for n tokens after c visible ones: n c + n (n + 1) / 2, or fewer with

@@ -174,25 +174,26 @@ equivalent_chunk(const AttentionPart *self, const CostShape *shape)
       .cached_tokens = full > none ? CLAMP((pairs - none) / (full - none), 0, 1) * window : 0};
 }
 
-/* The roofline of all layers for one chunk. */
+/* The roofline of all layers for chunks alone. */
 static double
-roofline_ps(const AttentionPart *self, double tokens, double cached)
+roofline_ps(const AttentionPart *self, const CostChunk *chunks, guint32 n)
 {
-  const CostChunk chunk = {.tokens = (guint32)tokens, .cached_tokens = (guint32)cached};
-  const CostShape shape = {.prefills = &chunk, .n_prefills = 1, .sequences = 1};
+  const CostShape shape = {.prefills = chunks, .n_prefills = n, .sequences = n};
   CostPiece piece = {0};
 
   cost_model_step(self->config.plain, &shape, 1, &piece);
   return (double)piece.base_ps[COST_ATTENTION];
 }
 
-/* What the chunk takes more in one layer than after `reach` cached tokens. */
+/* What the chunks take more in one layer, or less, than as many tokens after `reach` cached ones.
+ */
 static double
-beyond_ps(const AttentionPart *self, const AttentionPoint *point, double reach)
+beyond_ps(const AttentionPart *self, const CostShape *shape, double new_tokens, double reach)
 {
-  const AttentionPoint at_reach = {.new_tokens = point->new_tokens, .cached_tokens = reach};
-  double near_ps = roofline_ps(self, point->new_tokens, reach);
-  double more_ps = roofline_ps(self, point->new_tokens, point->cached_tokens) - near_ps;
+  const AttentionPoint at_reach = {.new_tokens = new_tokens, .cached_tokens = reach};
+  const CostChunk near = {.tokens = (guint32)new_tokens, .cached_tokens = (guint32)reach};
+  double near_ps = roofline_ps(self, &near, 1);
+  double more_ps = roofline_ps(self, shape->prefills, shape->n_prefills) - near_ps;
   gboolean inside;
 
   if (!self->config.has_products && near_ps > 0)
@@ -211,16 +212,16 @@ mixed(AttentionPart *self, const CostShape *shape, CostPiece *piece)
 
   if (self->config.is_extended) {
     double reach = attention_fit_reach(self->config.fit, point.new_tokens, point.cached_tokens);
-    is_far = reach < point.cached_tokens;
+    is_far = reach != point.cached_tokens;
     if (is_far)
-      beyond = beyond_ps(self, &point, reach);
+      beyond = beyond_ps(self, shape, point.new_tokens, reach);
     point.cached_tokens = reach;
   }
   point.decodes = shape->contexts.count;
   if (shape->contexts.count > 0)
     point.context = (double)seen_tokens(self, shape, &growing) / shape->contexts.count;
   piece->base_ps[COST_ATTENTION] =
-      profile_round_ps((attention_fit_ps(self->config.fit, &point, &measured) + beyond) *
+      profile_round_ps(MAX(0, attention_fit_ps(self->config.fit, &point, &measured) + beyond) *
                        self->config.layers * attention_part_scale(self, shape));
   piece->measured_ps[COST_ATTENTION] = measured && !is_far ? piece->base_ps[COST_ATTENTION] : 0;
   piece->scaled_ps[COST_ATTENTION] =

@@ -3,6 +3,7 @@
 module_tests = \
   %D%/sim/invariants \
   %D%/live/live \
+  %D%/calib/attention-reach \
   %D%/calib/devices \
   %D%/calib/gemm-fit \
   %D%/calib/import \
@@ -57,6 +58,7 @@ import_fixture = %D%/calib/import_fixture.c %D%/calib/import_fixture.h
 %C%_calib_import_SOURCES = %D%/calib/import.c $(import_fixture)
 %C%_calib_import_aiconfigurator_SOURCES = %D%/calib/import-aiconfigurator.c $(import_fixture)
 %C%_calib_import_versions_SOURCES = %D%/calib/import-versions.c $(import_fixture)
+%C%_calib_attention_reach_SOURCES = %D%/calib/attention-reach.c $(import_fixture)
 %C%_calib_moe_fit_SOURCES = %D%/calib/moe-fit.c $(import_fixture)
 %C%_calib_import_llmservingsim_SOURCES = %D%/calib/import-llmservingsim.c $(import_fixture)
 shipped_fixture = %D%/calib/shipped_fixture.c %D%/calib/shipped_fixture.h

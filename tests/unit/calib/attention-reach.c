@@ -1,0 +1,102 @@
+/* Attention far from the cached tokens that were measured: points that lie near each other say
+ * nothing there. Experts' names and blocks in what a step is assembled from. */
+#include "tests/unit/calib/import_fixture.h"
+
+#include "calib/cost/attention_fit.h"
+#include "calib/cost/dtype.h"
+#include "calib/cost/moe_fit.h"
+#include "sim/units.h"
+
+#include <string.h>
+
+static const AttentionKey key = {
+    .operation = OP_MLA, .variant = MLA_SPARSE, .dtype = "bfloat16", .shape = {16, 512, 64, 128}};
+
+static void
+add(Profile *profile, OperationKind kind, const char *variant, const char *dtype,
+    const gint64 *shape, double ns)
+{
+  ProfileSample sample = {
+      .operation = (guint8)kind, .variant = variant, .dtype = dtype, .kernel = "", .median_ns = ns};
+
+  memcpy(sample.shape, shape, operation_n_shape(kind) * sizeof *shape);
+  profile_add(profile, &sample);
+}
+
+static AttentionFit *
+fit_of(Fixture *fixture, const gint64 *cached, const double *ns, guint n)
+{
+  profile_add_origin(fixture->profile, &(ProfileOrigin){.source = "made here"});
+  for (guint i = 0; i < n; i++)
+    for (gint64 tokens = 1024; tokens <= 2048; tokens *= 2)
+      add(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16",
+          SHAPE(1, tokens, cached[i], 0, 0, 16, 512, 64, 128), ns[i]);
+  profile_seal(fixture->profile);
+  return attention_fit_new(fixture->profile, &key, NULL, NULL);
+}
+
+/* 0 and 128 are no measure of 8192; 4 times their distance is. */
+static void
+test_reach(Fixture *fixture, gconstpointer unused)
+{
+  g_autoptr(AttentionFit) fit =
+      fit_of(fixture, (const gint64[]){0, 128}, (const double[]){1000, 1050}, 2);
+
+  (void)unused;
+  g_assert_cmpfloat(attention_fit_reach(fit, 1500, 100), ==, 100);
+  g_assert_cmpfloat(attention_fit_reach(fit, 1500, 640), ==, 640);
+  g_assert_cmpfloat(attention_fit_reach(fit, 1500, 8192), ==, 128);
+  g_assert_cmpfloat(attention_fit_reach(fit, 1500, -300), ==, -300);
+  g_assert_cmpfloat(attention_fit_reach(fit, 1500, -8192), ==, 0);
+}
+
+/* Many short chunks count as fewer cached tokens than none: a timing after one token that is off by
+ * a tenth is not drawn out to them. */
+static void
+test_below(Fixture *fixture, gconstpointer unused)
+{
+  g_autoptr(AttentionFit) fit = fit_of(fixture, (const gint64[]){0, 1, 1000, 4000},
+                                       (const double[]){1000, 900, 1500, 3000}, 4);
+  const AttentionPoint point = {.new_tokens = 1024, .cached_tokens = -800};
+  gboolean measured;
+
+  (void)unused;
+  g_assert_cmpfloat_with_epsilon(attention_fit_ps(fit, &point, &measured) / PS_PER_NS,
+                                 1000 - 0.5 * 800, 1);
+  g_assert_false(measured);
+}
+
+/* A table of the name that is multiplied serves; of several only one that has the shape; that of a
+ * whole block says so. */
+static void
+test_experts(Fixture *fixture, gconstpointer unused)
+{
+  g_autoptr(Model) model = find_model("gpt-oss-120b", NULL, NULL);
+  const ExpertSplit split = {.tp = 1, .groups = 1, .engines = 1};
+  const char *dtype = NULL;
+
+  (void)unused;
+  profile_add_origin(fixture->profile, &(ProfileOrigin){.source = "made here"});
+  add(fixture->profile, OP_MOE, "balanced", "w4a8_mxfp4_mxfp8",
+      SHAPE(4, 4096, 2048, 6, 256, 1, 1, 0), 5e4);
+  add(fixture->profile, OP_MOE, "balanced", "w4a16_mxfp4", SHAPE(4, 2880, 2880, 4, 128, 1, 1, 0),
+      5e4);
+  profile_seal(fixture->profile);
+  g_assert_cmpstr(moe_fit_distribution(fixture->profile, &model->kinds[0], &split, &dtype), ==,
+                  "balanced");
+  g_assert_cmpstr(dtype, ==, "w4a16_mxfp4");
+  g_assert_cmpstr(dtype_serving(fixture->profile, OP_MOE, "balanced", "mxfp4"), ==,
+                  "w4a8_mxfp4_mxfp8");
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+#define ADD(path, test) g_test_add(path, Fixture, NULL, set_up, test, tear_down)
+  ADD("/attention-reach/beyond", test_reach);
+  ADD("/attention-reach/below", test_below);
+  ADD("/attention-reach/experts", test_experts);
+#undef ADD
+  return g_test_run();
+}
