@@ -187,17 +187,24 @@ instance_add_copies(Instance *self, gint64 wait_ps)
 
 /* Asks an executor that makes the copies which have ended. A copy that fails ends the run. */
 static void
-ask_for_copies(Instance *self, gint64 now_ps, gboolean waits)
+ask_that_executor(Instance *self, gint64 now_ps, gboolean waits)
 {
   const ExecutorClass *class = self->executor->class;
   SwapCopies *copies = self->scheduler->swap_copies;
   CopiesEnded ended = {.waited_ps = 0};
 
-  if (class->end_copies == NULL || self->failure != NULL || !swap_copies_are_under_way(copies) ||
+  if (self->failure != NULL || !swap_copies_are_under_way(copies) ||
       !class->end_copies(self->executor, now_ps, waits, &ended, &self->failure))
     return;
   for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
     swap_copies_tell_ended(copies, d, ended.ended[d], now_ps + ended.waited_ps);
+}
+
+static inline void
+ask_for_copies(Instance *self, gint64 now_ps, gboolean waits)
+{
+  if (self->executor->class->end_copies != NULL)
+    ask_that_executor(self, now_ps, waits);
 }
 
 gboolean

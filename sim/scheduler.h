@@ -75,8 +75,8 @@ struct Scheduler {
   CopyLoad copy_load;      /* when a policy was asked last */
   guint64 dropped_tokens;  /* of victims, with prefix caching, */
   guint64 found_tokens;    /* and those that were still cached when the victims came back */
-  Sequence *first_starved; /* the first that starved and stands before a member of the decode clock;
-                              NULL: none does (scheduler_join_entries()) */
+  Sequence *first_starved; /* the first that starved of those that members of the decode clock may
+                              stand behind; NULL: none (scheduler_join_entries()) */
   SwapCopies *swap_copies; /* beside the steps; NULL: copies are part of the steps */
   gint64 last_layers_ps;   /* layer by layer: the latest end of a copy in that was taken as over
                               before that (scheduler_layers_ahead_ps()) */

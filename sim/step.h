@@ -193,7 +193,7 @@ typedef struct {
   /* The scheduler's own; an executor that holds real blocks may read a sequence until it leaves. */
   GPtrArray *sequences; /* by entry; NULL where the decode clock runs it */
   GPtrArray *ending;    /* members of the clock whose last token this step computes */
-  guint entries_room, victims_room, sequences_room, ending_room; /* for array.h */
+  guint entries_room, victims_room, sequences_room, ending_room, starved_room; /* for array.h */
   gboolean ticks;                                                /* the clock ticks with it */
   gboolean ends; /* it computes a sequence's last token, as far as is known when it took off */
 } Step;

@@ -139,7 +139,7 @@ preempt_by_rank(VllmDecision *d)
 
 /* Dissolves the clock if the members cannot be scheduled at once. A policy that ranks chooses
  * victims before members leave the clock, since it keeps them in order. */
-static void
+static inline void
 prepare_members(VllmDecision *d)
 {
   Scheduler *self = d->self;
@@ -148,41 +148,66 @@ prepare_members(VllmDecision *d)
     scheduler_dissolve_clock(self, d->step);
   if (self->config.victim->rank != NULL)
     preempt_by_rank(d);
-  if (self->swap_copies != NULL)
-    vllm_leave_from_short(self);
 }
 
-static void
-schedule_running(VllmDecision *d)
+/* FALSE if the running pass ends with a member that gets no block. */
+static inline gboolean
+run_members(VllmDecision *d)
 {
-  Scheduler *self = d->self;
-  gboolean as_before = self->swap_copies != NULL && vllm_starves_as_before(d);
-  Sequence *first_behind = NULL, *next;
-  gboolean starves_on = !as_before && vllm_starves_on(d, &first_behind);
-  gboolean goes_on = !as_before;
+  gboolean goes_on;
 
-  if (!as_before && !starves_on)
-    prepare_members(d);
-  if (self->clock.count > 0) {
-    goes_on &= vllm_supply_members(d);
-    scheduler_run_members(self, d->step);
-    d->budget -= d->step->clocked;
-  }
-  for (Sequence *sequence = starves_on ? first_behind : scheduler_first_loose(self);
-       sequence != NULL && goes_on && d->budget > 0; sequence = next) {
+  if (d->self->clock.count == 0)
+    return TRUE;
+  goes_on = vllm_supply_members(d);
+  scheduler_run_members(d->self, d->step);
+  d->budget -= d->step->clocked;
+  return goes_on;
+}
+
+/* Schedules the sequence and those behind it one by one. */
+static void
+run_loose(VllmDecision *d, Sequence *sequence)
+{
+  Sequence *next;
+
+  for (; sequence != NULL && d->budget > 0; sequence = next) {
     gboolean prefills = sequence->stage == STAGE_PREFILL;
     guint32 tokens = vllm_running_tokens(d, sequence, d->budget);
     Supply supplied = tokens > 0 ? supply(d, sequence, tokens) : LEFT_OUT;
     if (supplied == GONE)
       break;
     if (supplied == SUPPLIED) {
-      scheduler_add_entry(self, d->step, sequence, tokens, running_kind(sequence));
+      scheduler_add_entry(d->self, d->step, sequence, tokens, running_kind(sequence));
       d->budget -= tokens;
       d->prefills |= prefills;
     }
     next = sequence->next;
   }
-  if (self->swap_copies != NULL && !as_before)
+}
+
+static void
+schedule_running(VllmDecision *d)
+{
+  Sequence *loose;
+
+  prepare_members(d);
+  if (run_members(d) && (loose = scheduler_first_loose(d->self)) != NULL)
+    run_loose(d, loose);
+}
+
+/* The same with copies beside the steps. */
+static void
+schedule_running_beside(VllmDecision *d)
+{
+  VllmStarving starving = vllm_look_at_starved(d);
+
+  if (starving == STARVES_ANEW) {
+    prepare_members(d);
+    vllm_leave_from_short(d->self);
+  }
+  if (run_members(d) && starving != STARVES_AS_BEFORE)
+    run_loose(d, starving == STARVES_ON ? d->behind : scheduler_first_loose(d->self));
+  if (starving != STARVES_AS_BEFORE)
     vllm_note_starved(d);
 }
 
@@ -249,7 +274,10 @@ vllm_schedule(Scheduler *self, Step *step)
   };
   gboolean stable = TRUE;
 
-  schedule_running(&d);
+  if (self->swap_copies == NULL)
+    schedule_running(&d);
+  else
+    schedule_running_beside(&d);
   if (self->returning.length > 0)
     vllm_join_returned(&d);
   if (step->victims->len == 0 && d.owed_blocks == 0) {

@@ -1,6 +1,7 @@
 /* The scheduler of vLLM 0.8 to 0.33: what its files share. */
 #pragma once
 
+#include "sim/array.h"
 #include "sim/scheduler.h"
 
 /* Rules that come with a version, and that no option switches. */
@@ -54,6 +55,7 @@ typedef struct {
   gboolean prefills;   /* the step has a prefill */
   guint32 owed_blocks; /* that starved sequences wait for, while they are copied out */
   gboolean unmet;      /* the victim policy found nobody for a sequence that lacks blocks */
+  Sequence *behind;    /* the first behind the members, with STARVES_ON */
 } VllmDecision;
 
 static inline gboolean
@@ -175,12 +177,15 @@ gboolean vllm_schedule_waiting(VllmDecision *d);
 
 /* With copies beside the steps: notes what the running pass found of starved sequences. */
 void vllm_note_starved(VllmDecision *d);
-/* TRUE if another pass would find the same, which is then in the step. */
-gboolean vllm_starves_as_before(VllmDecision *d);
-/* TRUE if all that stand before members and starved do so again, which is then in the step, and all
- * members find their blocks: *behind is the first behind these. Else nobody stands there any more.
- */
-gboolean vllm_starves_on(VllmDecision *d, Sequence **behind);
+/* Who starves in this decision, as far as that is known before the running pass. */
+typedef enum {
+  STARVES_ANEW,      /* nobody that is known, and nobody stands before members who starves */
+  STARVES_AS_BEFORE, /* those of the last decision: another pass would find the same */
+  STARVES_ON,        /* all that stand before members and starved, and members that are due behind
+                        them; the other members find their blocks, and d->behind is behind these */
+} VllmStarving;
+/* Notes them in the step. */
+VllmStarving vllm_look_at_starved(VllmDecision *d);
 /* The sequence has no work in this step, since it waits for `more` blocks that are being copied out.
  */
 static inline void
@@ -189,7 +194,7 @@ vllm_starve(VllmDecision *d, Sequence *sequence, guint32 more)
   d->owed_blocks += more;
   if (d->self->pool.groups == NULL) /* else nobody joins the clock behind it */
     sequence->starved_in = d->self->pool.decisions;
-  g_array_append_val(d->step->starved, sequence->request);
+  ARRAY_PUSH(d->step->starved, &d->step->starved_room, guint32, sequence->request);
 }
 
 /* The hooks of a SchedulerClass whose state is a VllmState. */

@@ -33,8 +33,9 @@ vllm_note_starved(VllmDecision *d)
   g_array_append_vals(noted->requests, step->starved->data, step->starved->len);
 }
 
-gboolean
-vllm_starves_as_before(VllmDecision *d)
+/* TRUE if another pass would find the same, which is then in the step. */
+static gboolean
+starves_as_before(VllmDecision *d)
 {
   const Scheduler *self = d->self;
   const VllmStarved *noted = &((const VllmState *)self->state)->starved;
@@ -130,22 +131,28 @@ starve_again(VllmDecision *d, const Sequence *end)
   }
 }
 
-gboolean
-vllm_starves_on(VllmDecision *d, Sequence **behind)
+/* TRUE: STARVES_ON. Else nobody stands before members any more. */
+static gboolean
+starves_on(VllmDecision *d)
 {
   Scheduler *self = d->self;
-  Sequence *end;
   Starving found;
 
-  if (self->first_starved == NULL)
-    return FALSE;
-  *behind = end = scheduler_first_loose(self);
-  if ((self->config.victim->rank != NULL && end != NULL) || !find_starving(d, end, &found) ||
-      !all_starve(d, &found)) {
+  d->behind = scheduler_first_loose(self);
+  if ((self->config.victim->rank != NULL && d->behind != NULL) ||
+      !find_starving(d, d->behind, &found) || !all_starve(d, &found)) {
     scheduler_end_starving(self);
     return FALSE;
   }
-  starve_again(d, end);
+  starve_again(d, d->behind);
   self->memory_bound = TRUE;
   return TRUE;
+}
+
+VllmStarving
+vllm_look_at_starved(VllmDecision *d)
+{
+  if (starves_as_before(d))
+    return STARVES_AS_BEFORE;
+  return d->self->first_starved != NULL && starves_on(d) ? STARVES_ON : STARVES_ANEW;
 }

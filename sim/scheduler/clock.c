@@ -212,26 +212,23 @@ scheduler_end_change(Scheduler *self, Sequence *member)
   decode_clock_pass_change(&self->clock);
 }
 
-/* The first from `loose` on that is not about to end and did not starve. Of those that starved the
- * first becomes *starved, unless there is one. */
+/* The first behind `starved`, and behind those that starve or end with it. */
 static Sequence *
-pass_idle(const Scheduler *self, Sequence *loose, Sequence **starved)
+pass_starved(Scheduler *self, Sequence *starved)
 {
-  for (; loose != NULL; loose = loose->next) {
-    if (loose->ending)
-      continue;
-    if (loose->starved_in != self->pool.decisions)
-      break;
-    if (*starved == NULL)
-      *starved = loose;
-  }
-  return loose;
+  Sequence *s = starved;
+
+  if (self->first_starved == NULL)
+    self->first_starved = starved;
+  while (s != NULL && (s->ending || s->starved_in == self->pool.decisions))
+    s = s->next;
+  return s;
 }
 
 void
 scheduler_join_entries(Scheduler *self, Step *step)
 {
-  Sequence *loose = NULL, *next, *starved = self->first_starved;
+  Sequence *loose = NULL, *next;
 
   if (!self->stride ||
       g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
@@ -240,7 +237,11 @@ scheduler_join_entries(Scheduler *self, Step *step)
   for (guint i = step->clocked_at; i < step->entries->len; i++, loose = next) {
     const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
     guint32 left;
-    loose = pass_idle(self, loose, &starved);
+    while (loose != NULL && loose->ending)
+      loose = loose->next;
+    if (step->sequences->pdata[i] != loose && loose != NULL &&
+        loose->starved_in == self->pool.decisions)
+      loose = pass_starved(self, loose);
     if (entry->kind != ENTRY_DECODE || entry->recomputed_tokens > 0 || loose == NULL ||
         step->sequences->pdata[i] != loose)
       return;
@@ -248,7 +249,6 @@ scheduler_join_entries(Scheduler *self, Step *step)
     if (left == 0)
       return;
     next = loose->next;
-    self->first_starved = starved;
     decode_clock_join(&self->clock, loose, left);
     if (window_pool_is_used(&self->pool.window))
       decode_clock_add_pass(&self->clock, loose, pool_next_pass(&self->pool, loose));

@@ -249,7 +249,7 @@ scheduler_end_copies(Scheduler *self, gint64 by_ps)
   gint64 ahead_ps;
   guint before;
 
-  if (self->swap_copies == NULL)
+  if (self->swap_copies == NULL || !swap_copies_are_under_way(self->swap_copies))
     return FALSE;
   before = self->copied->len;
   ahead_ps = scheduler_layers_ahead_ps(self);
@@ -271,7 +271,8 @@ scheduler_end_copies(Scheduler *self, gint64 by_ps)
 void
 scheduler_tell_copied(Scheduler *self, Step *step)
 {
-  g_array_append_vals(step->copied, self->copied->data, self->copied->len);
+  if (self->copied->len > 0)
+    g_array_append_vals(step->copied, self->copied->data, self->copied->len);
 }
 
 void

@@ -12,6 +12,7 @@ from spillway_test import HARDWARE, all_tests, check, check_equal, execute, main
 
 SCENARIOS = int(os.environ.get("TEST_MONOTONIC", "25"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
+USUAL = SEED == 1 and SCENARIOS >= 25  # what is rare is among them
 ENGINES = [["vllm-0.5"], ["vllm-0.6"], ["vllm-0.6", "--enable-chunked-prefill"], ["vllm-0.8"], ["vllm-v1"], ["vllm-0.14"],
            ["vllm-0.33"], ["vllm-0.33", "--no-async-scheduling", "--no-enable-prefix-caching"], ["sglang"],
            ["sglang", "--disable-overlap-schedule", "--page-size", "16"], ["trtllm"],
@@ -121,7 +122,7 @@ def test_links_beside_the_steps():
             check_equal(found["output_tokens"], slow.json["output_tokens"], words)
         return True
     each(try_one)
-    check(waited > 0 or SCENARIOS < 25, "nobody waited for a copy")
+    check(waited > 0 or not USUAL, "nobody waited for a copy")
 
 
 def test_more_engines():
@@ -206,7 +207,7 @@ def test_larger_pools():
                 break
         return True
     each(try_one)
-    check(more_evictions > 0 or SCENARIOS < 25, "no scenario had more evictions with more memory")
+    check(more_evictions > 0 or not USUAL, "no scenario had more evictions with more memory")
 
 
 def test_the_anomaly():
