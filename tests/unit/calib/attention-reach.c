@@ -28,7 +28,7 @@ fit_of(Fixture *fixture, const gint64 *cached, const double *ns, guint n)
 {
   profile_add_origin(fixture->profile, &(ProfileOrigin){.source = "made here"});
   for (guint i = 0; i < n; i++)
-    for (gint64 tokens = 1024; tokens <= 2048; tokens *= 2)
+    for (gint64 tokens = 1024; tokens <= 4096; tokens *= 2)
       add(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16",
           SHAPE(1, tokens, cached[i], 0, 0, 16, 512, 64, 128), ns[i]);
   profile_seal(fixture->profile);
