@@ -155,6 +155,22 @@ attention_key_is_there(const Profile *profile, const AttentionKey *key)
   return FALSE;
 }
 
+/* Equal prompts of one step count as one chunk of all their tokens that has as many pairs: n tokens
+ * of p n after (n - p n) / 2. */
+static Row
+row_of_prompts(const ProfileSample *sample)
+{
+  double each = (double)sample->shape[1], all = each * (double)sample->shape[0];
+
+  return (Row){.x = {all, 0, (each - all) / 2, 0}, .ps = sample->median_ns * PS_PER_NS};
+}
+
+static gboolean
+are_prompts(const ProfileSample *sample)
+{
+  return sample->shape[0] > 1 && sample->shape[2] == 0 && sample->shape[3] == 0;
+}
+
 static Row
 row_of(const ProfileSample *sample, gint64 window)
 {
@@ -191,11 +207,14 @@ attention_fit_new(const Profile *profile, const AttentionKey *key, SampleFilter 
   AttentionFit *fit;
   guint n;
   const ProfileSample *samples = profile_samples(profile, key->operation, &n);
+  gboolean has_near_points = key->operation == OP_MLA || key->operation == OP_ATTENTION_SPARSE;
   gboolean mixed = FALSE;
 
   for (guint i = 0; i < n; i++) {
-    const Row row = row_of(&samples[i], attention_key_window(key));
-    if (samples[i].shape[0] > 1 || !is_for(&samples[i], key) ||
+    gboolean is_batch = has_near_points && are_prompts(&samples[i]);
+    const Row row =
+        is_batch ? row_of_prompts(&samples[i]) : row_of(&samples[i], attention_key_window(key));
+    if ((samples[i].shape[0] > 1 && !is_batch) || !is_for(&samples[i], key) ||
         (skip != NULL && skip(&samples[i], user_data)))
       continue;
     mixed |= row.x[LEVEL_NEW] > 0 && row.x[LEVEL_DECODES] > 0;
@@ -208,7 +227,7 @@ attention_fit_new(const Profile *profile, const AttentionKey *key, SampleFilter 
   fit = g_new0(AttentionFit, 1);
   fit->has_mixed = mixed;
   fit->window = (double)attention_key_window(key);
-  fit->has_near_points = key->operation == OP_MLA || key->operation == OP_ATTENTION_SPARSE;
+  fit->has_near_points = has_near_points;
   fit->all = table_new((const Row *)(gpointer)rows->data, rows->len, 0);
   fit->mixed = mixed_part(fit->all);
   fit->least_ps = G_MAXDOUBLE;
@@ -335,7 +354,7 @@ attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached)
 {
   const Table *all = fit->all;
   guint i = curve_segment(all->x, all->n, new_tokens);
-  double first = 0, last = G_MAXDOUBLE, span = G_MAXDOUBLE;
+  double first = -G_MAXDOUBLE, last = G_MAXDOUBLE, below = G_MAXDOUBLE, above = G_MAXDOUBLE;
 
   for (guint j = i; j <= MIN(i + 1, all->n - 1); j++) {
     const Table *chunks = all->tables[j]->tables[0]; /* with the fewest decodes */
@@ -343,11 +362,12 @@ attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached)
       continue;
     first = MAX(first, chunks->x[0]);
     last = MIN(last, chunks->x[chunks->n - 1]);
-    span = MIN(span, chunks->x[chunks->n - 1] - chunks->x[0]);
+    below = MIN(below, chunks->x[chunks->n - 1] - chunks->x[0]);
+    above = MIN(above, chunks->x[chunks->n - 1] - MAX(0, chunks->x[0]));
   }
-  if (first - cached > REACH_SPANS * span)
+  if (first - cached > REACH_SPANS * below)
     return first;
-  return cached - last > REACH_SPANS * span ? last : cached;
+  return cached - last > REACH_SPANS * above ? last : cached;
 }
 
 static void

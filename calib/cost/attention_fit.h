@@ -4,7 +4,8 @@
  * nested tables, new_tokens > decodes > cached_tokens > context, and read chunk by chunk, each
  * table on its own grid. Between chunk lengths time is linear in the pairs of tokens that attend to
  * each other, not in the length. Several chunks in one step count as the one chunk that has as many
- * tokens and pairs. With a window, contexts and cached tokens count up to the window: the caller
+ * tokens and pairs; of latent and sparse attention samples of several prompts are points so. With
+ * a window, contexts and cached tokens count up to the window: the caller
  * cuts them, and of the samples that are cut alike one counts. Where no mixed batches were
  * measured, the times of prefill and decode are added; where some were, steps with both are read
  * from the chunk lengths that have them.
@@ -47,9 +48,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 /* Time of one layer, in picoseconds. *measured: the point is inside the grid. */
 double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
 
-/* As many cached tokens as the samples of chunks of this length say anything about: `cached`, or the
- * most or the fewest that were measured where `cached` is further beyond these than they are apart, a
- * few times. A line through two near points is noise far from them. */
+/* As many cached tokens as the samples of chunks of this length say anything about: `cached`, or
+ * the most or the fewest that were measured where `cached` is further beyond these than they are
+ * apart, a few times. A line through two near points is noise far from them. */
 double attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached);
 
 /* Pairs of a query and a key for n tokens after c visible ones: n c + n (n + 1) / 2, or fewer with

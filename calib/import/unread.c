@@ -8,6 +8,20 @@ typedef enum { FORM_READ, FORM_PARQUET, FORM_POINTER } Form;
 
 enum { FOLDERS_DEEP = 6 };
 
+/* Whether the line of import_unread_forms() has made a csv of it. */
+static gboolean
+has_csv_beside(const char *path)
+{
+  static const char ending[] = "parquet";
+  g_autofree char *stem = NULL, *csv = NULL;
+
+  if (!g_str_has_suffix(path, ending))
+    return FALSE;
+  stem = g_strndup(path, strlen(path) - strlen(ending));
+  csv = g_strconcat(stem, "csv", NULL);
+  return g_file_test(csv, G_FILE_TEST_IS_REGULAR);
+}
+
 /* A parquet file begins with its name; what Git LFS leaves in a file's place with the version of
  * its pointers. */
 static Form
@@ -24,7 +38,8 @@ form_of(const char *path)
   fclose(file);
   if (bytes == sizeof head && memcmp(head, pointer, sizeof head) == 0)
     return FORM_POINTER;
-  return bytes >= 4 && memcmp(head, "PAR1", 4) == 0 ? FORM_PARQUET : FORM_READ;
+  return bytes >= 4 && memcmp(head, "PAR1", 4) == 0 && !has_csv_beside(path) ? FORM_PARQUET
+                                                                             : FORM_READ;
 }
 
 /* How many there are of each form, of the path and all in it. */

@@ -27,8 +27,8 @@ typedef struct {
 /* The file, and once paired, which of its requests is which of the workload's. */
 typedef struct {
   char *file;
-  GArray *requests; /* of MeasuredRequest, in the file's order */
-  GArray *pairs;    /* of gint64, one a request of the workload: index into requests, -1: none */
+  GArray *requests;  /* of MeasuredRequest, in the file's order */
+  GArray *pairs;     /* of gint64, one a request of the workload: index into requests, -1: none */
   GPtrArray *doubts; /* of char *, what in the file contradicts itself (traces/result_doubts.h) */
 } Measured;
 
@@ -87,10 +87,10 @@ Observer *against_observer(Against *against);
 /* After the run; the caller's, for against_figures_free(). */
 AgainstFigures *against_figures(const Against *against);
 
-/* A new reference: {"file", "requests", "left_out", "doubts": [text …], "ttft_s": {"mean": {"measured", "simulated",
- * "error"} …} …, "per_request": {"ttft_s": {"median_abs_error", "p90_abs_error"} …},
- * "first_request": {"measured_ttft_s", "simulated_ttft_s"} or null}. error is a fraction of the
- * measured, the others are seconds. */
+/* A new reference: {"file", "requests", "left_out", "doubts": [text …], "ttft_s": {"mean":
+ * {"measured", "simulated", "error"} …} …, "per_request": {"ttft_s": {"median_abs_error",
+ * "p90_abs_error"} …}, "first_request": {"measured_ttft_s", "simulated_ttft_s"} or null}. error is
+ * a fraction of the measured, the others are seconds. */
 json_t *against_to_json(const AgainstFigures *figures);
 /* The table, the errors a request, and a sentence. name: of the run among others, or NULL. */
 void against_append_text(GString *text, const AgainstFigures *figures, const char *name);

@@ -16,11 +16,11 @@ def test_admission_without_a_gate():
 
 
 def test_more_sequences():
-    """16 requests a second: with 32 sequences a token takes some percent longer than with 16, and the first token no longer seconds"""
+    """16 requests a second: with 32 sequences a token takes some percent longer than with 16, and the first token comes in less than a fifth of the time"""
     words = ["--model", "llama-2-7b", "--device", "a100-40gb", "--num-prompts", "400", "--request-rate", "16", "--random-input-len", "128"]
     few, many = (run_json(*words, "--max-num-seqs", number) for number in ("16", "32"))
     check(1.05 < many["tpot_s"]["mean"] / few["tpot_s"]["mean"] < 1.25, (few["tpot_s"], many["tpot_s"]))
-    check(few["ttft_s"]["mean"] > 5 and many["ttft_s"]["mean"] < 1, (few["ttft_s"], many["ttft_s"]))
+    check(few["ttft_s"]["mean"] > 5 and many["ttft_s"]["mean"] < few["ttft_s"]["mean"] / 5, (few["ttft_s"], many["ttft_s"]))
 
 
 main(all_tests(globals()))

@@ -204,7 +204,7 @@ def test_columns_that_are_wrong():
     advised = "columns:arrival_s=Request Time,prompt_tokens=Input Tokens,output_tokens=Generated Tokens"
     check("'%s'" % advised in said, said)
     check_equal(show("own.csv", "--trace-format", advised)["requests"], 1)
-    for name, unit in (("when_ms", "ms"), ("ts", "s"), ("created_us", "us"), ("start_date", "date")):
+    for name, unit in (("when_ms", "ms"), ("ts", "s"), ("created_us", "us"), ("start_date", "date"), ("DateTime", "date"), ("Request Date", "date")):
         write("unit.csv", "%s,in,out\n1,2,3\n" % name)
         said = execute("trace", "show", "unit.csv").err
         check("'columns:arrival_%s=%s,prompt_tokens=in,output_tokens=out'" % (unit, name) in said, said)

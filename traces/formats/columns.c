@@ -209,17 +209,20 @@ name_for(CsvRole role, const GStrv names)
   return found;
 }
 
-/* "arrival_ms" of a time that is called when_ms, "arrival_date" of start_date, or "arrival_s". */
+/* "arrival_ms" of a time that is called when_ms, "arrival_date" of start_date or DateTime, or
+ * "arrival_s". */
 static const char *
 arrival_column(const char *name)
 {
   static const char *const endings[][2] = {{"_ms", "arrival_ms"},
                                            {"_us", "arrival_us"},
                                            {"_ns", "arrival_ns"},
-                                           {"date", "arrival_date"}};
+                                           {"date", "arrival_date"},
+                                           {"datetime", "arrival_date"}};
+  g_autofree char *lower = g_ascii_strdown(name, -1);
 
   for (guint i = 0; i < G_N_ELEMENTS(endings); i++)
-    if (g_str_has_suffix(name, endings[i][0]))
+    if (g_str_has_suffix(lower, endings[i][0]))
       return endings[i][1];
   return "arrival_s";
 }

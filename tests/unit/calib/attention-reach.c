@@ -28,7 +28,7 @@ fit_of(Fixture *fixture, const gint64 *cached, const double *ns, guint n)
 {
   profile_add_origin(fixture->profile, &(ProfileOrigin){.source = "made here"});
   for (guint i = 0; i < n; i++)
-    for (gint64 tokens = 1024; tokens <= 2048; tokens *= 2)
+    for (gint64 tokens = 1024; tokens <= 4096; tokens *= 2)
       add(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16",
           SHAPE(1, tokens, cached[i], 0, 0, 16, 512, 64, 128), ns[i]);
   profile_seal(fixture->profile);
@@ -66,6 +66,26 @@ test_below(Fixture *fixture, gconstpointer unused)
   g_assert_false(measured);
 }
 
+/* Prompts of one step that were measured together are read at that point. */
+static void
+test_prompts(Fixture *fixture, gconstpointer unused)
+{
+  g_autoptr(AttentionFit) fit = NULL;
+  const AttentionPoint four = {.new_tokens = 2048, .cached_tokens = (512 - 2048) / 2.0};
+  gboolean measured;
+
+  (void)unused;
+  profile_add_origin(fixture->profile, &(ProfileOrigin){.source = "made here"});
+  add(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16", SHAPE(4, 512, 0, 0, 0, 16, 512, 64, 128),
+      700);
+  add(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16", SHAPE(4, 512, 64, 0, 0, 16, 512, 64, 128),
+      9000);
+  fit = fit_of(fixture, (const gint64[]){0, 128}, (const double[]){1000, 1050}, 2);
+  g_assert_cmpfloat_with_epsilon(attention_fit_ps(fit, &four, &measured) / PS_PER_NS, 700, 1e-6);
+  g_assert_true(measured);
+  g_assert_cmpfloat(attention_fit_reach(fit, 2048, 8192), ==, 128);
+}
+
 /* A table of the name that is multiplied serves; of several only one that has the shape; that of a
  * whole block says so. */
 static void
@@ -96,6 +116,7 @@ main(int argc, char **argv)
 #define ADD(path, test) g_test_add(path, Fixture, NULL, set_up, test, tear_down)
   ADD("/attention-reach/beyond", test_reach);
   ADD("/attention-reach/below", test_below);
+  ADD("/attention-reach/prompts", test_prompts);
   ADD("/attention-reach/experts", test_experts);
 #undef ADD
   return g_test_run();

@@ -416,6 +416,10 @@ test_unread(Fixture *fixture, gconstpointer unused)
   import_fails(fixture, parquet, "pandas.read_parquet(f).to_csv(f[:-7] + \"csv\", index=False)");
   import_fails(fixture, folder, "a b' -name '*.parquet'");
   import_fails(fixture, pointer, "git lfs pull");
+  g_autofree char *made =
+      write_file(fixture, "a b/gemm_perf.csv", AI_GEMM AI_ROW("gemm") "fp8,1,2,3,1\n");
+  import(fixture->profile, folder, NULL);
+  g_assert_null(strstr(fixture->profile->note, "parquet"));
 }
 
 int
