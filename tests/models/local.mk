@@ -23,6 +23,7 @@ EXTRA_DIST += \
   %D%/families/dots.llm1.json \
   %D%/families/ernie-4.5-0.3b.json \
   %D%/families/ernie-4.5-21b-a3b.json \
+  %D%/families/ernie-4.5-vl-28b-a3b.json \
   %D%/families/exaone-3.5-7.8b.json \
   %D%/families/exaone-4.0-32b.json \
   %D%/families/falcon-40b.json \
@@ -132,6 +133,7 @@ EXTRA_DIST += \
   %D%/families/starcoder2-7b.json \
   %D%/families/step-3.5-flash.json \
   %D%/families/step3-321b.json \
+  %D%/families/telechat3-36b.json \
   %D%/families/trinity-mini.json \
   %D%/families/youtu-llm-2b.json
 
