@@ -22,7 +22,6 @@ script_tests = \
   %D%/engines/windows.py \
   %D%/live/live.py \
   %D%/live/replay.py \
-  %D%/live/validate.py \
   %D%/published/accuracy.py \
   %D%/published/copies.py \
   %D%/published/memory.py \
@@ -53,11 +52,14 @@ script_tests = \
   %D%/report/report.py \
   %D%/report/told.py \
   %D%/study/capacity.py \
-  %D%/study/policies.py \
-  %D%/study/poster.py \
   %D%/study/regret.py \
   %D%/study/servers.py \
   %D%/study/sweep.py
+# Studies and validations, whose runs are those of other tests: these see what is made of them.
+composed_tests = \
+  %D%/study/poster.py \
+  %D%/study/policies.py \
+  %D%/live/validate.py
 # What looks at the tree, or at other programs, and asks little of this one: no other build's is another.
 tree_tests = \
   %D%/arrows.sh \
@@ -71,8 +73,8 @@ tree_tests = \
   %D%/package/notebook.py
 # The long ones, the kernels' and those of faults, stand before these, and tests of parts behind, which are short but for the
 # first: so nobody waits for one at the end.
-TESTS += $(tree_tests) $(script_tests) $(module_tests)
-EXTRA_DIST += $(script_tests) $(tree_tests) %D%/package/bare-debian %D%/package/gpu-day-fakes.sh %D%/package/own-tmpdir %D%/package/without-cuda.sh %D%/package/without-python
+TESTS += $(composed_tests) $(tree_tests) $(script_tests) $(module_tests)
+EXTRA_DIST += $(composed_tests) $(script_tests) $(tree_tests) %D%/package/bare-debian %D%/package/gpu-day-fakes.sh %D%/package/own-tmpdir %D%/package/without-cuda.sh %D%/package/without-python
 # Modules of Python that tests of several folders share are here, others beside their users.
 EXTRA_DIST += \
   %D%/browser.py \
