@@ -320,15 +320,17 @@ is_ernie_sparse(const FamilyReader *f, guint32 index)
          (index + 1) % f->pattern == 0;
 }
 
+static const ExpertTraits ernie_experts = {.module = "mlp",
+                                           .experts = "experts.0.gate_proj",
+                                           .shared = "shared_experts.gate_proj",
+                                           .gated = TRUE,
+                                           .router_bias = TRUE};
+
 static gboolean
 read_ernie_moe(FamilyReader *f)
 {
   const ConfigReader *r = &f->reader;
-  ExpertTraits experts = {.module = "mlp",
-                          .experts = "experts.0.gate_proj",
-                          .shared = "shared_experts.gate_proj",
-                          .gated = TRUE,
-                          .router_bias = TRUE};
+  ExpertTraits experts = ernie_experts;
 
   if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
       !config_require_flag(r, "use_bias", FALSE) ||
@@ -394,11 +396,7 @@ static gboolean
 read_ernie_vl(FamilyReader *f)
 {
   const ConfigReader *r = &f->reader;
-  ExpertTraits experts = {.module = "mlp",
-                          .experts = "experts.0.gate_proj",
-                          .shared = "shared_experts.gate_proj",
-                          .gated = TRUE,
-                          .router_bias = TRUE};
+  ExpertTraits experts = ernie_experts;
   guint32 unseen;
 
   if (!family_read_frame(f) || !family_read_width(f) ||

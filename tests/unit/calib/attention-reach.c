@@ -1,5 +1,6 @@
 /* Attention far from the cached tokens that were measured: points that lie near each other say
  * nothing there. Experts' names and blocks in what a step is assembled from. */
+#include "tests/unit/calib/add_sample.h"
 #include "tests/unit/calib/import_fixture.h"
 
 #include "calib/cost/attention_fit.h"
@@ -7,21 +8,8 @@
 #include "calib/cost/moe_fit.h"
 #include "sim/units.h"
 
-#include <string.h>
-
 static const AttentionKey key = {
     .operation = OP_MLA, .variant = MLA_SPARSE, .dtype = "bfloat16", .shape = {16, 512, 64, 128}};
-
-static void
-add(Profile *profile, OperationKind kind, const char *variant, const char *dtype,
-    const gint64 *shape, double ns)
-{
-  ProfileSample sample = {
-      .operation = (guint8)kind, .variant = variant, .dtype = dtype, .kernel = "", .median_ns = ns};
-
-  memcpy(sample.shape, shape, operation_n_shape(kind) * sizeof *shape);
-  profile_add(profile, &sample);
-}
 
 static AttentionFit *
 fit_of(Fixture *fixture, const gint64 *cached, const double *ns, guint n)
@@ -29,8 +17,8 @@ fit_of(Fixture *fixture, const gint64 *cached, const double *ns, guint n)
   profile_add_origin(fixture->profile, &(ProfileOrigin){.source = "made here"});
   for (guint i = 0; i < n; i++)
     for (gint64 tokens = 1024; tokens <= 4096; tokens *= 2)
-      add(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16",
-          SHAPE(1, tokens, cached[i], 0, 0, 16, 512, 64, 128), ns[i]);
+      add_sample(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16",
+                 SHAPE(1, tokens, cached[i], 0, 0, 16, 512, 64, 128), ns[i]);
   profile_seal(fixture->profile);
   return attention_fit_new(fixture->profile, &key, NULL, NULL);
 }
@@ -76,10 +64,10 @@ test_prompts(Fixture *fixture, gconstpointer unused)
 
   (void)unused;
   profile_add_origin(fixture->profile, &(ProfileOrigin){.source = "made here"});
-  add(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16", SHAPE(4, 512, 0, 0, 0, 16, 512, 64, 128),
-      700);
-  add(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16", SHAPE(4, 512, 64, 0, 0, 16, 512, 64, 128),
-      9000);
+  add_sample(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16",
+             SHAPE(4, 512, 0, 0, 0, 16, 512, 64, 128), 700);
+  add_sample(fixture->profile, OP_MLA, MLA_SPARSE, "bfloat16",
+             SHAPE(4, 512, 64, 0, 0, 16, 512, 64, 128), 9000);
   fit = fit_of(fixture, (const gint64[]){0, 128}, (const double[]){1000, 1050}, 2);
   g_assert_cmpfloat_with_epsilon(attention_fit_ps(fit, &four, &measured) / PS_PER_NS, 700, 1e-6);
   g_assert_true(measured);
@@ -97,10 +85,10 @@ test_experts(Fixture *fixture, gconstpointer unused)
 
   (void)unused;
   profile_add_origin(fixture->profile, &(ProfileOrigin){.source = "made here"});
-  add(fixture->profile, OP_MOE, "balanced", "w4a8_mxfp4_mxfp8",
-      SHAPE(4, 4096, 2048, 6, 256, 1, 1, 0), 5e4);
-  add(fixture->profile, OP_MOE, "balanced", "w4a16_mxfp4", SHAPE(4, 2880, 2880, 4, 128, 1, 1, 0),
-      5e4);
+  add_sample(fixture->profile, OP_MOE, "balanced", "w4a8_mxfp4_mxfp8",
+             SHAPE(4, 4096, 2048, 6, 256, 1, 1, 0), 5e4);
+  add_sample(fixture->profile, OP_MOE, "balanced", "w4a16_mxfp4",
+             SHAPE(4, 2880, 2880, 4, 128, 1, 1, 0), 5e4);
   profile_seal(fixture->profile);
   g_assert_cmpstr(moe_fit_distribution(fixture->profile, &model->kinds[0], &split, &dtype), ==,
                   "balanced");

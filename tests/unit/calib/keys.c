@@ -6,6 +6,7 @@
 #include "calib/cost/profile_cost.h"
 #include "calib/cost/profile_remarks.h"
 #include "models/model_config.h"
+#include "tests/unit/calib/add_sample.h"
 
 #include <string.h>
 
@@ -63,17 +64,6 @@ typedef struct {
   gint64 other_value;
 } Difference;
 
-static void
-add(Profile *profile, OperationKind kind, const char *variant, const char *dtype,
-    const gint64 *shape, double ns)
-{
-  ProfileSample sample = {
-      .operation = (guint8)kind, .variant = variant, .dtype = dtype, .kernel = "", .median_ns = ns};
-
-  memcpy(sample.shape, shape, operation_n_shape(kind) * sizeof *shape);
-  profile_add(profile, &sample);
-}
-
 /* What a table of the kind has along its axis; other tables have points between these, too. */
 static void
 shape_of(const Model *model, OperationKind kind, guint point, gint64 *shape)
@@ -98,10 +88,11 @@ add_companions(Profile *profile, const Model *model, guint point)
 {
   const gint64 rope = (gint64)(model->heads / TP + model->kv_heads / TP) * model->head_dim;
 
-  add(profile, OP_ELEMENTWISE, ELEMENTWISE_ROPE, "bfloat16", (gint64[]){point, rope}, 1000);
-  add(profile, OP_ELEMENTWISE, ELEMENTWISE_ACTIVATION, "bfloat16",
-      (gint64[]){point, model->ffn / TP}, 1000);
-  add(profile, OP_GEMM, "", "bfloat16", (gint64[]){point, model->vocab / TP, model->hidden}, 1000);
+  add_sample(profile, OP_ELEMENTWISE, ELEMENTWISE_ROPE, "bfloat16", (gint64[]){point, rope}, 1000);
+  add_sample(profile, OP_ELEMENTWISE, ELEMENTWISE_ACTIVATION, "bfloat16",
+             (gint64[]){point, model->ffn / TP}, 1000);
+  add_sample(profile, OP_GEMM, "", "bfloat16", (gint64[]){point, model->vocab / TP, model->hidden},
+             1000);
 }
 
 static void
@@ -117,7 +108,7 @@ add_table(Profile *profile, const Model *model, const Difference *d, gboolean is
     shape_of(model, d->kind, point, shape);
     if (is_other && d->other_field >= 0)
       shape[d->other_field] = d->other_value;
-    add(profile, d->kind, variant, dtype, shape, is_other ? SLOW * ns : ns);
+    add_sample(profile, d->kind, variant, dtype, shape, is_other ? SLOW * ns : ns);
   }
 }
 
@@ -334,8 +325,9 @@ test_steps(Fixture *f, gconstpointer data G_GNUC_UNUSED)
       f->model->kv_bits = 16;
       profile = tables(m, &products, FALSE);
       if (with_steps)
-        add(profile, OP_STEP, STEP_GRAPH, "bfloat16",
-            (gint64[]){0, 0, 8, 512, m->layers, m->hidden, m->ffn, m->heads, m->kv_heads}, 40e6);
+        add_sample(profile, OP_STEP, STEP_GRAPH, "bfloat16",
+                   (gint64[]){0, 0, 8, 512, m->layers, m->hidden, m->ffn, m->heads, m->kv_heads},
+                   40e6);
       profile_seal(profile);
       f->model->experts = kind == 1 ? 8 : 0;
       f->model->active_experts = kind == 1 ? 2 : 0;
@@ -381,7 +373,7 @@ test_host(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     g_assert_nonnull(strstr(source, host_scheduler_name(s)));
   }
   profile_add_origin(profile, &(const ProfileOrigin){.source = "my server"});
-  add(profile, OP_HOST, "vllm-0.6", "", (gint64[]){1, 1}, 1e5);
+  add_sample(profile, OP_HOST, "vllm-0.6", "", (gint64[]){1, 1}, 1e5);
   profile_seal(profile);
   g_free(host_time_source(profile, f->host, HOST_VLLM_V1, &is_own));
   g_assert_false(is_own);
