@@ -192,6 +192,23 @@ typedef struct {
   guint32 out_blocks, in_blocks; /* that are copied */
 } Return;
 
+static inline Return
+returned(const OverflowQuery *query, const OverflowPlan *plan, guint32 tokens,
+         guint32 cached_tokens, guint32 found_copied)
+{
+  guint32 front = plan->keep_blocks + plan->drop_blocks, copied = query->victim.blocks - front;
+  guint32 ahead = front == 0 ? MIN(copied, query->victim.ahead_blocks) : 0;
+
+  return (Return){
+      .tokens = tokens,
+      .cached_tokens = cached_tokens,
+      .front_blocks = plan->drop_blocks,
+      .copies = !plan->free_copies && copied > 0,
+      .out_blocks = copied - ahead,
+      .in_blocks = copied - found_copied,
+  };
+}
+
 static Return
 return_with(const OverflowQuery *query, const OverflowPlan *plan, guint32 found_tokens)
 {
@@ -200,17 +217,8 @@ return_with(const OverflowQuery *query, const OverflowPlan *plan, guint32 found_
   guint32 end = tokens_in(query, front);
   guint32 ready = MIN(MAX(kept, found_tokens), end);
   guint32 found = found_tokens / query->block_size;
-  guint32 found_copied = MIN(copied, found - MIN(found, front));
-  guint32 ahead = front == 0 ? MIN(copied, query->victim.ahead_blocks) : 0;
 
-  return (Return){
-      .tokens = end - ready,
-      .cached_tokens = ready,
-      .front_blocks = plan->drop_blocks,
-      .copies = !plan->free_copies && copied > 0,
-      .out_blocks = copied - ahead,
-      .in_blocks = copied - found_copied,
-  };
+  return returned(query, plan, end - ready, ready, MIN(copied, found - MIN(found, front)));
 }
 
 /* How it is expected to be: nothing of what is copied lies in the prefix cache, as that loses a
@@ -218,19 +226,11 @@ return_with(const OverflowQuery *query, const OverflowPlan *plan, guint32 found_
 static inline Return
 expected_return(const OverflowQuery *query, const OverflowPlan *plan)
 {
-  guint32 front = plan->keep_blocks + plan->drop_blocks, copied = query->victim.blocks - front;
   guint32 kept = plan->keep_blocks * query->block_size;
-  guint32 end = tokens_in(query, front);
+  guint32 end = tokens_in(query, plan->keep_blocks + plan->drop_blocks);
   guint32 lost = lost_tokens(query, end - MIN(kept, end));
 
-  return (Return){
-      .tokens = lost,
-      .cached_tokens = end - lost,
-      .front_blocks = plan->drop_blocks,
-      .copies = !plan->free_copies && copied > 0,
-      .out_blocks = front == 0 ? copied - MIN(copied, query->victim.ahead_blocks) : copied,
-      .in_blocks = copied,
-  };
+  return returned(query, plan, lost, end - lost, 0);
 }
 
 /* As price_plan_below_ps(). */
