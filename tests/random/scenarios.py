@@ -2,8 +2,8 @@
 """Scenarios of every engine and policy: the figures are those of the files that the run wrote, counted anew
 (recount.py); and random ones, over all options: sound statuses, JSON and counts, the same bytes without strides.
 
-TEST_SCENARIOS: how many random scenarios (12); TEST_SEED: the first seed (1). A failure names the seed of its scenario,
-which TEST_SEED with TEST_SCENARIOS=1 tries again.
+TEST_SCENARIOS: how many random scenarios (12, with sanitizers 4); TEST_SEED: the first seed (1). A failure names the seed
+of its scenario, which TEST_SEED with TEST_SCENARIOS=1 tries again.
 """
 import itertools
 import os
@@ -14,7 +14,7 @@ from recount import check_recount
 from recount_memory import check_memory, check_slowdown
 from spillway_test import SANITIZED, Failure, all_tests, check, check_equal, execute, main, options_of_help, read, source, succeed
 
-SCENARIOS = int(os.environ.get("TEST_SCENARIOS", "12"))
+SCENARIOS = int(os.environ.get("TEST_SCENARIOS", "4" if SANITIZED else "12"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
 # Counting takes longer than the runs, and counts what each build writes alike: with sanitizers it is done to one in so many.
 COUNTED = itertools.cycle([True, False, False] if SANITIZED else [True])
