@@ -5,9 +5,9 @@
 
 #include "figure_cell.h"
 #include "overhead.h"
+#include "report/text/table.h"
 #include "sim/policies/policy.h"
 #include "sim/units.h"
-#include "report/text/table.h"
 
 /* A run that ended early, or finished nothing, cannot be compared: it is shorter without being
  * faster. */
