@@ -118,15 +118,14 @@ add_missing_layers(GPtrArray *remarks, const Profile *profile, const Model *mode
                                              names->str));
 }
 
-/* The dtype that a layer's experts ask for. */
-static const char *
-experts_dtype(const Layer *layer)
+/* Takes the sentence; layers of several kinds say it once. */
+static void
+add_once(GPtrArray *remarks, char *sentence)
 {
-  guint i = 0;
-
-  while (i < layer->n_matrices && layer->matrices[i].copies == 1)
-    i++;
-  return i < layer->n_matrices ? layer->matrices[i].format.name : "";
+  if (g_ptr_array_find_with_equal_func(remarks, sentence, g_str_equal, NULL))
+    g_free(sentence);
+  else
+    g_ptr_array_add(remarks, sentence);
 }
 
 /* Adds how tokens choose experts in the table that serves, which is an assumption, and what the
@@ -141,13 +140,12 @@ add_draws(GPtrArray *remarks, const Profile *profile, const Model *model, const 
         layer->experts > 0 ? moe_fit_distribution(profile, layer, split, &dtype) : NULL;
     if (draws == NULL)
       continue;
-    if (*dtype != '\0' && !g_str_equal(dtype, experts_dtype(layer)))
-      g_ptr_array_add(remarks, g_strdup_printf("Experts in %s are measured in %s.",
-                                               experts_dtype(layer), dtype));
+    if (*dtype != '\0' && !g_str_equal(dtype, moe_fit_dtype(layer)))
+      add_once(remarks,
+               g_strdup_printf("Experts in %s are measured in %s.", moe_fit_dtype(layer), dtype));
     if (g_str_equal(draws, MOE_TOUCHED))
       draws = "each token draws alike from all";
-    g_ptr_array_add(remarks, g_strdup_printf("Assumed of how tokens choose experts: %s.", draws));
-    return;
+    add_once(remarks, g_strdup_printf("Assumed of how tokens choose experts: %s.", draws));
   }
 }
 

@@ -58,12 +58,13 @@ server_dump_has_fp8_kv(const ServerPoint *point)
   return FALSE;
 }
 
-/* "0.5.9" is before 0.5.10; a version that does not read so is not before any. */
+/* "0.5.9" and "v0.5.9" are before 0.5.10; a version that does not read so is not before any. */
 static gboolean
 is_before(const char *version, guint major, guint minor, guint patch)
 {
   guint is[3] = {0}, of[3] = {major, minor, patch};
 
+  version += g_ascii_tolower(*version) == 'v';
   if (sscanf(version, "%u.%u.%u", &is[0], &is[1], &is[2]) < 2)
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(is); i++)
