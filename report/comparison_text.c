@@ -48,14 +48,16 @@ name_with_bound(const RunRecord *record)
   return g_strconcat(record->name, is_untold_bound(record) ? POLICY_BOUND_LABEL : "", NULL);
 }
 
-/* Names the bounds, which are never marked as best. */
+/* Names the bounds, of which none is marked as best unless all are. */
 static void
 append_bounds(GString *text, const RunRecord *records, guint n_records)
 {
+  const char *so = run_records_are_bounds(records, n_records) ? "" : ", so it is never the best";
+
   for (guint i = 0; i < n_records; i++)
     if (run_record_is_bound(&records[i]))
-      g_string_append_printf(text, "%s: %sno server can reach it, so it is never the best\n",
-                             records[i].name, is_untold_bound(&records[i]) ? "a bound: " : "");
+      g_string_append_printf(text, "%s: %sno server can reach it%s\n", records[i].name,
+                             is_untold_bound(&records[i]) ? "a bound: " : "", so);
 }
 
 static void
@@ -132,14 +134,15 @@ append_unfinished(GString *text, const RunRecord *records, guint n_records)
   }
 }
 
-/* The comparable run with the largest (worst) figure; -1: none. */
+/* The run with the largest (worst) figure, of those that figure_best() looks at; -1: none. */
 static int
 worst_of(const Figure *figure, const RunRecord *records, guint n_records)
 {
+  gboolean all_bounds = run_records_are_bounds(records, n_records);
   int worst = -1;
 
   for (guint i = 0; i < n_records; i++)
-    if (run_record_counts(&records[i]) && !run_record_is_bound(&records[i]) &&
+    if (run_record_counts(&records[i]) && (all_bounds || !run_record_is_bound(&records[i])) &&
         (worst < 0 || figure_real(figure, &records[i]) > figure_real(figure, &records[worst])))
       worst = (int)i;
   return worst;

@@ -379,6 +379,15 @@ run_record_is_bound(const RunRecord *record)
 }
 
 gboolean
+run_records_are_bounds(const RunRecord *records, guint n_records)
+{
+  for (guint i = 0; i < n_records; i++)
+    if (!run_record_is_bound(&records[i]))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
 figure_ties(double a, double b)
 {
   return fabs(a - b) <= 1e-9 * MAX(fabs(a), fabs(b));
@@ -387,13 +396,10 @@ figure_ties(double a, double b)
 int
 figure_best(const Figure *figure, const RunRecord *records, guint n_records)
 {
-  gboolean differ = FALSE;
+  gboolean differ = FALSE, all_bounds = run_records_are_bounds(records, n_records);
   double best = 0;
   int index = -1;
-  gboolean all_bounds = TRUE;
 
-  for (guint i = 0; i < n_records; i++)
-    all_bounds &= run_record_is_bound(&records[i]);
   for (guint i = 0; figure->better != BETTER_NEITHER && i < n_records; i++) {
     double value = figure_real(figure, &records[i]);
     if (!run_record_counts(&records[i]) || isnan(value) ||
