@@ -348,6 +348,8 @@ gint64 scheduler_member_lacks(const Scheduler *self, const Sequence *member);
 void scheduler_begin_change(Scheduler *self, Sequence *member);
 /* It takes what it lacks, which must be free. */
 void scheduler_end_change(Scheduler *self, Sequence *member);
+/* Both for all members that change at a tick that is so much later than the coming one. */
+void scheduler_change_all(Scheduler *self, guint32 later);
 /* FALSE if the clock must be dissolved: with groups its members count on a step in flight. */
 static inline gboolean
 scheduler_groups_may_run(const Scheduler *self)

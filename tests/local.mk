@@ -90,3 +90,5 @@ EXTRA_DIST += \
   %D%/random/sglang_engine.py \
   %D%/random/trtllm_engine.py \
   %D%/random/vllm_engine.py
+# And of C.
+EXTRA_DIST += %D%/scenarios.h

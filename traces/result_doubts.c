@@ -258,11 +258,11 @@ result_doubts(const json_t *object, const GArray *requests, GPtrArray *doubts)
   for (guint i = 0; i < requests->len; i++)
     request_doubts_take(&each, &g_array_index(requests, ResultRequest, i), i);
   each.failed = 0; /* told above */
-  request_doubts_tell(&each, doubts);
+  request_doubts_tell(&each, "request", doubts);
 }
 
 void
-request_doubts_take(RequestDoubts *all, const ResultRequest *request, guint64 line)
+request_doubts_take(RequestDoubts *all, const ResultRequest *request, guint64 at)
 {
   all->requests++;
   if (!(request->e2e_s > FAR_APART * request->span_s ||
@@ -270,21 +270,22 @@ request_doubts_take(RequestDoubts *all, const ResultRequest *request, guint64 li
     return;
   if (all->unlike++ > 0)
     return;
-  all->unlike_line = line;
+  all->unlike_at = at;
   all->unlike_e2e_s = request->e2e_s;
   all->unlike_span_s = request->span_s;
 }
 
 void
-request_doubts_tell(const RequestDoubts *all, GPtrArray *doubts)
+request_doubts_tell(const RequestDoubts *all, const char *place, GPtrArray *doubts)
 {
   if (all->failed > 0)
     doubt_failed((double)all->failed, (double)(all->requests + all->failed), doubts);
   if (all->unlike > 0)
     result_doubt(doubts,
                  "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-                 " requests have two lengths that are far apart, first that at %" G_GUINT64_FORMAT
+                 " requests are told to have taken two times that are far apart, first that of %s "
+                 "%" G_GUINT64_FORMAT
                  ": %.4g s, and %.4g s by what else the file says of it; are all in one unit?",
-                 all->unlike, all->requests, all->unlike_line, all->unlike_e2e_s,
+                 all->unlike, all->requests, place, all->unlike_at, all->unlike_e2e_s,
                  all->unlike_span_s);
 }

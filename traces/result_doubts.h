@@ -25,10 +25,10 @@ void result_doubts(const json_t *object, const GArray *requests, GPtrArray *doub
 typedef struct {
   guint64 requests, failed;
   guint64 unlike; /* requests that are told to have taken two times which are far apart */
-  guint64 unlike_line;
+  guint64 unlike_at;
   double unlike_e2e_s, unlike_span_s; /* the first of them */
 } RequestDoubts;
 
-/* line: where the request stands. */
-void request_doubts_take(RequestDoubts *all, const ResultRequest *request, guint64 line);
-void request_doubts_tell(const RequestDoubts *all, GPtrArray *doubts);
+/* at: where the request stands; `place`: what that counts, such as "line". */
+void request_doubts_take(RequestDoubts *all, const ResultRequest *request, guint64 at);
+void request_doubts_tell(const RequestDoubts *all, const char *place, GPtrArray *doubts);

@@ -39,6 +39,7 @@ typedef struct {
   CapturedKind captured;
   guint64 captured_tokens;
   gboolean captures_head;
+  gboolean prices_pieces;     /* the host's time has what lies between the pieces of a graph */
   LaunchSpared spared;        /* of a captured graph */
   StepResidual *residual[2];  /* a captured graph's, another step's */
   OperationSheet *copies[2];  /* by CopyDirection */

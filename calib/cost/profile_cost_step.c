@@ -271,17 +271,35 @@ shape_tokens(const CostShape *shape)
   return tokens;
 }
 
-/* Adds to a component; if ps is negative takes from it, down to 0. Returns what could not be taken.
- */
+/* The part of a time of which so much is left. */
 static gint64
-add_residual(CostPiece *piece, CostComponent component, gint64 ps, gboolean measured)
+part_left_ps(gint64 part_ps, gint64 was_ps, gint64 left_ps)
 {
-  gint64 *part = measured ? &piece->measured_ps[component] : &piece->scaled_ps[component];
-  gint64 now_ps = MAX(ps, -piece->base_ps[component]);
+  if (part_ps == 0 || part_ps == was_ps) /* all is measured, as a rule */
+    return part_ps == 0 ? 0 : left_ps;
+  return round_within((double)part_ps / (double)was_ps * (double)left_ps, left_ps);
+}
 
-  piece->base_ps[component] += now_ps;
-  *part = CLAMP(*part + now_ps, 0, piece->base_ps[component]);
-  return ps - now_ps;
+/* Takes from a component, of what is measured and what is scaled in it alike, down to 0. Returns
+ * what could not be taken. */
+static gint64
+take_from(CostPiece *piece, CostComponent component, gint64 ps)
+{
+  gint64 was_ps = piece->base_ps[component], left_ps = MAX(was_ps - ps, 0);
+  gint64 measured_ps = part_left_ps(piece->measured_ps[component], was_ps, left_ps);
+  gint64 scaled_ps = part_left_ps(piece->scaled_ps[component], was_ps, left_ps);
+
+  piece->base_ps[component] = left_ps;
+  piece->measured_ps[component] = measured_ps;
+  piece->scaled_ps[component] = MIN(scaled_ps, left_ps - measured_ps);
+  return ps - (was_ps - left_ps);
+}
+
+static void
+add_to(CostPiece *piece, CostComponent component, gint64 ps, gboolean measured)
+{
+  piece->base_ps[component] += ps;
+  *(measured ? &piece->measured_ps[component] : &piece->scaled_ps[component]) += ps;
 }
 
 /* What a whole step takes beyond its operations is time between the small operations. Where a step
@@ -300,26 +318,31 @@ set_residual(const ProfileCost *self, const CostShape *shape, guint64 tokens, Co
   if (residual == NULL || tokens == 0)
     return;
   ps = llround(step_residual_ps(residual, tokens, &inside));
-  ps = add_residual(piece, COST_ELEMENTWISE, ps, inside);
-  add_residual(piece, COST_LINEAR, ps, inside);
+  if (ps >= 0)
+    add_to(piece, COST_ELEMENTWISE, ps, inside);
+  else
+    take_from(piece, COST_LINEAR, take_from(piece, COST_ELEMENTWISE, -ps));
 }
 
 /* Graphs of steps with prefills end before attention, unless the host has a price for pieces, which
- * is against whole graphs. Components that the roofline costs hold no launch of a table. */
+ * is against whole graphs. Components that the roofline costs hold no launch of a table. Attention
+ * that takes less than its launches takes nothing, and the piece holds for one step alone: the
+ * next, over longer contexts, may take more than them. */
 static void
 spare_launches(const ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
   const LaunchSpared *spared = &self->spared;
-  gboolean whole = shape->n_prefills == 0 || roofline_pieces_ps(self->roofline) > 0;
+  gboolean whole = shape->n_prefills == 0 || self->prices_pieces;
 
   if (tokens == 0 || !roofline_is_captured(self->captured, self->captured_tokens, shape, tokens))
     return;
   if (self->linear_fit != NULL)
-    add_residual(piece, COST_LINEAR, -spared->linear_ps, TRUE);
+    take_from(piece, COST_LINEAR, spared->linear_ps);
   if (self->elementwise != NULL)
-    add_residual(piece, COST_ELEMENTWISE, -spared->elementwise_ps, TRUE);
-  if (self->attention != NULL && whole)
-    add_residual(piece, COST_ATTENTION, -spared->attention_ps, TRUE);
+    take_from(piece, COST_ELEMENTWISE, spared->elementwise_ps);
+  if (self->attention != NULL && whole &&
+      take_from(piece, COST_ATTENTION, spared->attention_ps) > 0)
+    piece->steps = 1;
 }
 
 void

@@ -139,6 +139,8 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   self->host[1] = host_new(profile, eager);
   self->captured = config->captured;
   self->captures_head = config->captures_head;
+  self->prices_pieces = config->in_pieces && config->host != NULL &&
+                        config->host->costs[config->scheduler].piece_ps > 0;
   self->spared = launch_spared_find(profile, model, config->what_if.launch_time);
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;

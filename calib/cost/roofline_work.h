@@ -98,15 +98,15 @@ typedef struct {
   Rate elementwise_token;
   gint64 elementwise_fixed_ps;
   ExpertSplit split;
-  Rate exchange_token; /* of tokens between engines, for all layers */
-  gint64 exchange_fixed_ps;
+  Rate exchange_token;      /* of tokens between engines and stages, for all layers */
+  gint64 exchange_fixed_ps; /* of these, and of sums behind norms over all heads */
   CommWay comm[2];       /* of which engines take the faster; the same twice where there is one */
   gboolean communicates; /* there is more than one device */
   gint64 host_step_ps, host_eager_ps, host_pieces_ps;
   Rate host_sequence;
-  gint64 launches_ps; /* of a step with a prompt; 0: it is captured, or not known */
+  gint64 launches_ps;    /* of a step with a prompt; 0: it is captured, or not known */
   gboolean launches_all; /* and of any other step */
-  gint64 work_ps;     /* of the host, beside the device; 0, and of a sequence: nothing is */
+  gint64 work_ps;        /* of the host, beside the device; 0, and of a sequence: nothing is */
   Rate work_sequence;
   gboolean waits; /* a step may wait for copies beside its layers, for launches or for the host */
   CapturedKind captured;

@@ -147,7 +147,7 @@ measured_read(const char *path, GError **error)
   reader.ids = g_hash_table_new(g_str_hash, g_str_equal);
   reader.clocks = g_array_new(FALSE, FALSE, sizeof(MeasuredClocks));
   ok = read_text(&reader, error);
-  request_doubts_tell(&reader.records, measured->doubts);
+  request_doubts_tell(&reader.records, "line", measured->doubts);
   g_array_unref(reader.clocks);
   g_hash_table_unref(reader.ids);
   return ok ? g_steal_pointer(&measured) : NULL;

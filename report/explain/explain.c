@@ -6,8 +6,8 @@
 #include "report/overhead.h"
 #include "report/results/check.h"
 #include "report/text/format.h"
-#include "sim/policies/policy.h"
 #include "report/text/table.h"
+#include "sim/policies/policy.h"
 
 gint64
 explain_find_run(Results *results, gint64 run_id, GError **error)

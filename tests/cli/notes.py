@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What is doubtful in a device's file or a disk, and what is assumed of a host that nobody named: every verb that runs tells it, once, however many
 cells, policies, searches or seeds have it."""
-import os
+import re
 
 from spillway_test import all_tests, check, check_equal, execute, main, source, write
 
@@ -10,17 +10,17 @@ UNIT = "is its unit right?"
 DISK = ["overlap-copies = true", "kv-offloading-disk = 4GiB", "disk-read-bandwidth = 3000"]
 
 
-def odd_device():
+def odd_device(name, rate="3350e6"):
     """A copy of a shipped device whose memory is a thousand times too slow."""
     with open(source("calib/devices/h100-sxm.ini")) as file:
         text = file.read()
     check("\nhbm_bytes_per_s=3350e9\n" in text)
-    write("odd.ini", text.replace("\nhbm_bytes_per_s=3350e9\n", "\nhbm_bytes_per_s=3350e6\n"))
+    write(name, text.replace("\nhbm_bytes_per_s=3350e9\n", "\nhbm_bytes_per_s=%s\n" % rate))
 
 
 def study(name, device, grid, *more):
     write(name, "\n".join(["[study]", "seeds = 1,2", "[run]", "model = llama-3.1-8b", "trace = " + GEN, "num-gpu-blocks = 120", "slo = ttft:p99<60s",
-                           "device = " + device, *more, "[grid]", *grid, ""]))
+                           *(["device = " + device] if device else []), *more, "[grid]", *grid, ""]))
 
 
 def notes(*words):
@@ -35,7 +35,7 @@ def count(found, part):
 
 def test_device():
     """A doubtful device's file, where there are many cells"""
-    odd_device()
+    odd_device("odd.ini")
     study("s.ini", "odd.ini", ["overflow = recompute,swap", "block-size = 16,32"])
     run = ["--model", "llama-3.1-8b", "--device", "odd.ini", "--trace", GEN, "--num-gpu-blocks", "120"]
     for words in (["run", *run], ["compare", *run], ["sweep", "s.ini", "-o", "s.db"], ["sweep", "s.ini", "-o", "s.db", "--dry-run"],
@@ -58,16 +58,26 @@ def test_disk():
 
 
 def test_host():
-    """What is assumed of a host that nobody named, once for all cells; of a host that is named nothing, and of many different ones a dozen"""
+    """What is assumed of a host that nobody named, once for all cells; of one that is named nothing"""
     study("s.ini", "h100-sxm", ["overflow = recompute,swap"])
     for words in (["sweep", "s.ini", "-o", "s.db"], ["capacity", "s.ini"]):
         found = notes(*words)
         check_equal(count(found, "assumed: host unknown"), 1, "%s: %s" % (words[:2], found))
         check(not count(found, UNIT), found)
-    named = sorted(name[:-4] for name in os.listdir(source("calib/hosts")) if name.endswith(".ini") and not name.startswith("unknown"))
-    if named:
-        study("n.ini", "h100-sxm", ["overflow = recompute,swap"], "host = " + named[0])
-        check(not count(notes("sweep", "n.ini", "-o", "n.db"), "host unknown"))
+    study("n.ini", "h100-sxm", ["overflow = recompute,swap"], "host = llmservingsim-rtx-4090")
+    check(not count(notes("sweep", "n.ini", "-o", "n.db"), "host unknown"))
+
+
+def test_many():
+    """Of many different notes a dozen are told, and how many more there are"""
+    devices = ["odd%d.ini" % i for i in range(14)]
+    for i, name in enumerate(devices):
+        odd_device(name, "%de6" % (3000 + 10 * i))
+    study("s.ini", None, ["device = " + ",".join(devices)])
+    found = notes("sweep", "s.ini", "-o", "s.db", "--dry-run")
+    more = [re.match("([0-9]+) more such notes: ", note) for note in found]
+    check_equal([one is None for one in more], [True] * 12 + [False], found)
+    check(int(more[-1][1]) >= 2, found)
 
 
 main(all_tests(globals()))

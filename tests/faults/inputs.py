@@ -5,9 +5,9 @@ import gzip
 import io
 import json
 import os
+import resource
 import shutil
 import struct
-import time
 import zlib
 
 from common import (LIBRARY, POINTS, PROFILE, RUN, STUDY, limited, make_run, refused, rows)
@@ -170,15 +170,21 @@ def test_queued_until_the_first_step():
             check(abs(first[request] - start_s) < 1e-9, (words, request, first[request], start_s))
 
 
+def processor_s():
+    """Of the programs that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_livelock_is_told_in_time():
     """a livelock ends the run in time, whether or not a request is still to arrive"""
     for later in ("", "900000,10,10\n"):
         write("t.csv", "arrival_s,prompt_tokens,output_tokens\n0,133,71\n0,294,51\n" + later)
-        started = time.monotonic()
+        before = processor_s()
         result = execute("run", "--model", "llama-2-7b", "--executor", "unit", "--trace", "t.csv", "--num-gpu-blocks", "12",
                          "--max-num-batched-tokens", "32", "--scheduler", "vllm-v1", "--decisions", "log.jsonl")
         check(result.status == 1 and "livelock" in result.err, str(result))
-        check(os.path.getsize("log.jsonl") < 50e6 and time.monotonic() - started < 10, os.path.getsize("log.jsonl"))
+        check(os.path.getsize("log.jsonl") < 50e6 and processor_s() - before < 10, os.path.getsize("log.jsonl"))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from spillway_test import HEADER, all_tests, check, check_equal, main, read, sou
 
 SCENARIOS = int(os.environ.get("TEST_PLAIN", "60"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
+USUAL = SEED == 1 and SCENARIOS >= 60  # what is rare is among them
 LAYERS, HIDDEN, BYTES = 32, 4096, 2  # llama-2-7b
 LINK, LAUNCH_PS = 25e9, 3_300_000  # a100-40gb: bytes a second
 DISK_WRITE, DISK_READ = (15_000_000, 5.6e9), (80_000_000, 6.8e9)  # nvme-pcie4
@@ -103,7 +104,7 @@ def test_the_same():
         with seeded(seed, "TEST_PLAIN=1"):
             kinds.add(compare(seed))
     overflowed = {kind for kind, preempted in kinds if preempted}
-    check(overflowed == {"recompute", "swap", "partial", "overlap", "disk"} or SCENARIOS < 60, overflowed)
+    check(overflowed == {"recompute", "swap", "partial", "overlap", "disk"} or not USUAL, overflowed)
 
 
 main(all_tests(globals()))

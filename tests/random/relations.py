@@ -76,7 +76,7 @@ def each(try_one):
     for seed in range(SEED, SEED + SCENARIOS):
         with seeded(seed, "TEST_RELATIONS=1"):
             done += bool(try_one(random.Random(seed)))
-    check(done > SCENARIOS // 4, "%d of %d were run" % (done, SCENARIOS))
+    check(done > SCENARIOS // 4 or SCENARIOS < 8, "%d of %d were run" % (done, SCENARIOS))
 
 
 def test_halves():

@@ -17,6 +17,7 @@ from spillway_test import HEADER, all_tests, check, check_equal, main, read, suc
 
 SCENARIOS = int(os.environ.get("TEST_RULES", "60"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
+USUAL = SEED == 1 and SCENARIOS >= 60  # what is rare is among them
 HASH_TOKENS = 16
 
 
@@ -180,7 +181,7 @@ def compare_all(compare, expected):
     for seed in range(SEED, SEED + SCENARIOS):
         with seeded(seed, "TEST_RULES=1"):
             happened |= compare(seed)
-    check(happened == expected or SCENARIOS < 60, happened)
+    check(happened == expected or not USUAL, happened)
 
 
 def test_vllm():

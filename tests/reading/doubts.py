@@ -117,9 +117,9 @@ WRONG = {  # of each form: what is wrong, and what is said of it
                (put(METRICS + "request_totals/errored", 3), "3 of 43 requests failed"),
                (put(METRICS + "request_totals/incomplete", 10), "10 of 50 requests were not complete"),
                (put("benchmarks/0/requests/successful/7/request_latency", 1000.0),
-                "1 of 40 requests have two lengths that are far apart, first that at 7")],
+                "1 of 40 requests are told to have taken two times that are far apart, first that of request 7: ")],
     records: [(put("3/error", {"code": 500}), "1 of 40 requests failed"), (put("3/metadata/was_cancelled", True), "1 of 40 requests failed"),
-              (put("5/metrics/request_latency/unit", "s"), "1 of 40 requests have two lengths that are far apart, first that at 6")],
+              (put("5/metrics/request_latency/unit", "s"), "1 of 40 requests are told to have taken two times that are far apart, first that of line 6: ")],
 }
 
 

@@ -2,13 +2,12 @@
  * the chunking and the batch, each request gets the tokens that it gets alone.
  *
  * Over random scenarios, on tiny models of every kind, with the CPU device. Tokens are sampled at
- * temperature 1, so that a small mistake in the KV changes one soon. TEST_SCENARIOS sets how many
- * (default 1000), TEST_FIRST which is the first (1).
+ * temperature 1, so that a small mistake in the KV changes one soon. By default 1000
+ * (tests/scenarios.h).
  */
-#include <stdlib.h>
-
 #include "live/random.h"
 #include "tests/live/live_cases.h"
+#include "tests/scenarios.h"
 
 static const char *const model_names[] = {"tiny-llama", "tiny-llama3", "tiny-yarn", "tiny-qwen2",
                                           "tiny-qwen3"};
@@ -113,9 +112,7 @@ check_result(const LiveCase *c, const LiveResult *r, guint32 seed)
 static void
 test_same_tokens(void)
 {
-  const char *wanted = g_getenv("TEST_SCENARIOS"), *from = g_getenv("TEST_FIRST");
-  guint32 first = from != NULL ? (guint32)atoi(from) : 1;
-  guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 1000;
+  const guint32 n = scenarios_wanted(1000), first = scenarios_first_seed();
   TestModel models[G_N_ELEMENTS(model_names)];
   guint preempted = 0, swapped = 0, recomputed = 0, hit = 0, done = 0;
   guint split = 0, partial = 0, shed = 0, by_layer = 0, starved = 0, ahead = 0;
@@ -124,10 +121,11 @@ test_same_tokens(void)
 
   for (guint i = 0; i < G_N_ELEMENTS(model_names); i++)
     models[i] = test_model_open(model_names[i]);
-  for (guint32 seed = first; seed < first + n; seed++) {
+  for (guint32 seed = first; seed - first < n; seed++) {
     LiveCase c;
     LiveResult r;
     g_autoptr(LiveDevice) device = NULL;
+    scenarios_begin(seed);
     live_case_make(&c, models, G_N_ELEMENTS(models), seed);
     device = open_device(&c);
     live_case_run(&c, device, &executor_cpu, &r);
