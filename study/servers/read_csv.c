@@ -264,6 +264,8 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   ServerPoint *point = server_point_new(csv_table_text(table, c->id));
   const char *precision = csv_table_text(table, c->precision);
   const char *mode = text_or_empty(table, c->mode);
+  const char *engine = csv_table_text(table, c->engine);
+  const char *version = csv_table_text(table, c->version);
   guint isl = whole_from(table, c->isl, 1), osl = whole_from(table, c->osl, 1);
   RowRanks ranks = read_ranks(table, c);
   guint num_prompts;
@@ -282,12 +284,13 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   server_point_set_model(point, csv_table_text(table, c->model), folder, precision,
                          text_or_empty(table, c->detail));
   set_card(point, csv_table_text(table, c->card));
-  set_ranks(point, csv_table_text(table, c->engine), &ranks);
-  server_point_set_engine(point, csv_table_text(table, c->engine),
-                          csv_table_text(table, c->version));
+  set_ranks(point, engine, &ranks);
+  server_point_set_engine(point, engine,
+                          server_dump_has(point->id) ? server_dump_version(point, engine, version)
+                                                     : version);
   set_kv(point, text_or_empty(table, c->kv));
   server_point_set(point, "max-concurrency", "%u", point->concurrency);
-  set_load(point, isl, osl, num_prompts, csv_table_text(table, c->version));
+  set_load(point, isl, osl, num_prompts, version);
   return point;
 }
 

@@ -127,14 +127,17 @@ def test_dump_kv():
 
 
 def test_dump_vllm():
-    """A dump's servers of AMD's scripts have other steps and shares of memory than most."""
-    row = "2026_04_06_%d,%s,%s,vllm,,%s,agg,1024,1024,,4,8,1,,300,30\n"
-    cases = (("meta-llama/Llama-3.1-70B", "mi300x", "fp8", "131072", "0.94"), ("openai/gpt-oss-120b", "mi300x", "fp4", "8192", "0.95"),
-             ("openai/gpt-oss-120b", "h200_sxm", "fp4", "8192", None))
-    write("p.csv", HEADER + "".join(row % (i, *case[:3]) for i, case in enumerate(cases)))
+    """A dump's servers of AMD's scripts have other steps and shares of memory than most; Llama without a version ran vLLM 0.10 on H100."""
+    row = "2026_04_06_%d,%s,%s,vllm,%s,%s,agg,1024,1024,,4,8,1,,300,30\n"
+    llama, oss = "meta-llama/Llama-3.1-70B", "openai/gpt-oss-120b"
+    cases = ((llama, "mi300x", "", "fp8", "131072", "0.94", "vllm"), (oss, "mi300x", "", "fp4", "8192", "0.95", "vllm"),
+             (oss, "h200_sxm", "", "fp4", "8192", "0.9", "vllm"), (oss, "h100_sxm", "0.18.0", "fp4", "8192", "0.9", "vllm-0.18.0"),
+             (llama, "h100_sxm", "", "fp8", "8192", "0.9", "vllm-0.10"), (llama, "h200_sxm", "", "fp8", "8192", "0.9", "vllm-0.10"),
+             (llama, "h100_sxm", "0.12.0", "fp8", "8192", "0.9", "vllm-0.12.0"), (llama, "b200_sxm", "", "fp8", "8192", "0.9", "vllm"))
+    write("p.csv", HEADER + "".join(row % (i, *case[:4]) for i, case in enumerate(cases)))
     for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
         given = dict(zip(shlex.split(command), shlex.split(command)[1:]))
-        check_equal([given.get("--" + name) for name in ("max-num-batched-tokens", "gpu-memory-utilization")], list(case[3:]), command)
+        check_equal([given.get("--" + name) for name in ("max-num-batched-tokens", "gpu-memory-utilization", "scheduler")], list(case[4:]), command)
 
 
 def test_dump_launches():

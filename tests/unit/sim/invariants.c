@@ -278,7 +278,9 @@ check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 
       g_error("scenario %u: in single steps its summary differs", seed);
     check_accounts(&c, &strided);
     check_accounts(&c, &single);
-    if (kind == WITH_DISK && strided.outcome.end == RUN_STUCK && ends_well_without_disk(&c))
+    /* Whom the host had no room for may be too long to be computed again in this pool. */
+    if (kind == WITH_DISK && strided.outcome.end == RUN_STUCK &&
+        strided.summary.swap_fallbacks == 0 && ends_well_without_disk(&c))
       g_error("scenario %u: with a disk it is stuck", seed);
     ends[strided.outcome.end]++;
     preempted += strided.preemptions > 0;
