@@ -195,6 +195,6 @@ sequence_queue_pop_head(SequenceQueue *queue)
   return sequence;
 }
 
-/* Sorts by arrival, which is by the requests' indices, oldest first; cheap where it is nearly
- * sorted. */
-void sequence_queue_sort_by_arrival(SequenceQueue *queue);
+/* Sorts by arrival, which is by the requests' indices, oldest first, from `first` on: those before it
+ * are sorted. Cheap where nearly all are. */
+void sequence_queue_sort_by_arrival(SequenceQueue *queue, Sequence *first);

@@ -327,6 +327,9 @@ def test_host_time():
             said = succeed(verb, *run, "--device", path, *more).text
             check("host time: of %s, " % of in said, said)
             check("in float16, which stands in for bfloat16" in said, said)
+    write("int4.csv", PROFILE.replace("float16", "int4_wo"))
+    said = succeed("run", *run, "--quantization", "int4", "--device", "int4.csv").text
+    check("Measured in int4_wo, as tables call int4: products." in said and "same rate" not in said, said)
     write("launch.csv", PROFILE + LAUNCH)
     bare, spared = (run_json(*run, "--device", path) for path in ("lacks.csv", "launch.csv"))
     check(spared["busy_s"] < bare["busy_s"])

@@ -42,6 +42,17 @@ append_name(GString *names, const char *what)
     g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", what);
 }
 
+/* "Measured in DTYPE, …", for the caller to free. */
+static char *
+measured_in(const char *dtype, const char *asked)
+{
+  return dtype_is_stand_in(dtype, asked)
+             ? g_strdup_printf("Measured in %s, which stands in for %s (as wide, and at the same "
+                               "rate)",
+                               dtype, asked)
+             : g_strdup_printf("Measured in %s, as tables call %s", dtype, asked);
+}
+
 /* All of `asked` that one dtype serves in place of another make one sentence. */
 static void
 add_stand_ins(GPtrArray *remarks, const Profile *profile, const Asked *asked, guint n)
@@ -51,6 +62,7 @@ add_stand_ins(GPtrArray *remarks, const Profile *profile, const Asked *asked, gu
   for (guint i = 0; i < n; i++) {
     const char *dtype = dtype_serving(profile, asked[i].kind, asked[i].variant, asked[i].asked);
     g_autoptr(GString) names = g_string_new(NULL);
+    g_autofree char *measured = NULL;
     if (told[i] || dtype == NULL || *dtype == '\0' || g_str_equal(dtype, asked[i].asked))
       continue;
     for (guint j = i; j < n; j++)
@@ -60,10 +72,8 @@ add_stand_ins(GPtrArray *remarks, const Profile *profile, const Asked *asked, gu
         told[j] = TRUE;
         append_name(names, asked[j].what);
       }
-    g_ptr_array_add(remarks,
-                    g_strdup_printf("Measured in %s, which stands in for %s (as wide, and at the "
-                                    "same rate): %s.",
-                                    dtype, asked[i].asked, names->str));
+    measured = measured_in(dtype, asked[i].asked);
+    g_ptr_array_add(remarks, g_strdup_printf("%s: %s.", measured, names->str));
   }
 }
 
