@@ -150,7 +150,14 @@ default_mem_fraction(const Resolver *r)
   return round((memory - reserved) / memory * 1000) / 1000 * vision_share(r->scenario->model);
 }
 
-/* On a B200 attention with heads runs in TensorRT-LLM's backend, which has larger pages:
+/* B200, B300 and those beside a Grace: is_sm100_supported(). */
+static gboolean
+is_sm100(const Device *device)
+{
+  return device->compute_capability >= 10 && device->compute_capability < 11;
+}
+
+/* On such a card attention with heads runs in TensorRT-LLM's backend, which has larger pages:
  * get_default_attn_backend(), _mla_backend_page_constraints(). With latent attention or recurrent
  * states the backend depends on the model. */
 static gboolean
@@ -158,7 +165,7 @@ has_large_pages(const Resolver *r)
 {
   const Scenario *s = r->scenario;
 
-  return s->device != NULL && strstr(s->device->title, "B200") != NULL && s->model != NULL &&
+  return s->device != NULL && is_sm100(s->device) && s->model != NULL &&
          !executor_computes(s->executor) && model_latent_layers(s->model) == 0 &&
          model_rank_state_bytes(s->model, 1) == 0;
 }
@@ -273,8 +280,8 @@ resolver_sglang(Resolver *r, GError **error)
   return TRUE;
 }
 
-/* Mxfp4MoEMethod.create_weights: FlashInfer's kernels (B200), Triton's (Hopper; values are kept in
- * pieces of 256 inputs, as in vLLM), Marlin's. */
+/* Mxfp4MoEMethod.create_weights: FlashInfer's kernels (B200 and its like), Triton's (Hopper; values
+ * are kept in pieces of 256 inputs, as in vLLM), Marlin's. */
 static ExpertPadding
 expert_padding(const Device *device)
 {
@@ -282,7 +289,7 @@ expert_padding(const Device *device)
                              marlin = {1, 128, 1};
   double capability = device->compute_capability;
 
-  if (capability >= 10 && capability < 11)
+  if (is_sm100(device))
     return flashinfer;
   return capability >= 9 && capability < 10 ? triton : marlin;
 }

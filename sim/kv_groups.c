@@ -151,6 +151,25 @@ kv_groups_keep_states(KvGroups *groups)
   return !states || tokens > 0;
 }
 
+gboolean
+kv_groups_have_states(const KvGroups *groups)
+{
+  for (guint i = 0; i < groups->n_kinds; i++)
+    if (groups->kinds[i].kind == KV_STATE)
+      return TRUE;
+  return FALSE;
+}
+
+guint32
+kv_groups_longest_block(const KvGroups *groups)
+{
+  guint32 tokens = 0;
+
+  for (guint i = 0; i < groups->n_kinds; i++)
+    tokens = MAX(tokens, groups->kinds[i].block_tokens);
+  return tokens;
+}
+
 guint32
 kv_groups_state_tokens(const KvGroups *groups)
 {

@@ -65,6 +65,10 @@ gboolean kv_groups_find_compressed(const Model *model, KvGroups *groups);
 /* Lets the prefix cache keep states, as far apart as the blocks of the whole context are long.
  * FALSE if there are states and no group has the whole context. */
 gboolean kv_groups_keep_states(KvGroups *groups);
+/* TRUE if some layers have recurrent states. */
+gboolean kv_groups_have_states(const KvGroups *groups);
+/* The most tokens that a block of a group holds. */
+guint32 kv_groups_longest_block(const KvGroups *groups);
 /* Tokens from one kept state to the next, at which prefills are cut; 0 where none is kept. */
 guint32 kv_groups_state_tokens(const KvGroups *groups);
 
