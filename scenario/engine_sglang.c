@@ -169,7 +169,19 @@ is_of_deepseek(const Model *model)
   return g_strv_contains(families, model->family);
 }
 
-/* The kinds of layers that choose a page. */
+/* Models with recurrent states whose attention runs in TensorRT-LLM's backend on such a card:
+ * those of Qwen but where the radix cache keeps states without a second buffer, and all that no
+ * override names. */
+static gboolean
+has_heads_in_pages(const Resolver *r)
+{
+  static const char *const others[] = {"falcon_h1", "granitemoehybrid", "lfm2", "lfm2_moe", NULL};
+  const char *family = r->scenario->model->family;
+  gboolean one_buffer = !r->settings->disable_radix_cache && r->settings->disable_overlap_schedule;
+
+  return !g_strv_contains(others, family) && !(one_buffer && g_str_has_prefix(family, "qwen3_"));
+}
+
 static gboolean
 has_sparse_layers(const Model *model)
 {
@@ -180,8 +192,7 @@ has_sparse_layers(const Model *model)
 }
 
 /* Tokens a page where --page-size is not typed: what the backend of attention wants
- * (get_default_attn_backend(), _mla_backend_page_constraints(), the models' overrides). Beside
- * recurrent states the backend depends on the cache of these, and it is one token. */
+ * (get_default_attn_backend(), _mla_backend_page_constraints(), the models' overrides). */
 static guint32
 default_page(const Resolver *r)
 {
@@ -199,7 +210,7 @@ default_page(const Resolver *r)
     return 1;
   if (model_latent_layers(model) > 0)
     return is_of_deepseek(model) ? LARGE_PAGE : 1;
-  return model_rank_state_bytes(model, 1) == 0 ? LARGE_PAGE : 1;
+  return model_rank_state_bytes(model, 1) == 0 || has_heads_in_pages(r) ? LARGE_PAGE : 1;
 }
 
 static guint32

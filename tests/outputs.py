@@ -235,11 +235,13 @@ def test_blocks():
                                              ("vllm", "deepseek-v3.2", "h200", 64), ("vllm-0.14", "qwen2.5-72b", "h200", 16),
                                              ("trtllm", "deepseek-r1", "h200", 32), ("sglang", "deepseek-r1", "h200", 1),
                                              ("sglang", "deepseek-r1", "b200", 64), ("sglang", "kimi-k2.5", "b200", 64),
-                                             ("sglang", "deepseek-v3.2", "h200", 64), ("sglang", "qwen3.5-397b-a17b", "b200", 1)):
+                                             ("sglang", "deepseek-v3.2", "h200", 64), ("sglang", "qwen3.5-397b-a17b", "b200", 64)):
         found = json.loads(run(scheduler, model, device).out)["config"]
         check_equal(found["block_size"], tokens, (scheduler, model, device))
         key = "page_size" if scheduler == "sglang" else "block_size"
         check(key in found["defaults"], found["defaults"])
+    kept = run("sglang", "qwen3.5-397b-a17b", "b200", "--disable-overlap-schedule")
+    check_equal(json.loads(kept.out)["config"]["page_size"], 1)
     forced = run("vllm-0.14", "deepseek-r1", "h200", "--block-size", "16")
     check_equal(json.loads(forced.out)["config"]["block_size"], 16)
     check("--block-size 16: a server of vllm-0.14 sets blocks of 64 tokens on h200" in forced.err, forced.err)
