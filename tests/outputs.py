@@ -233,7 +233,7 @@ def test_blocks():
     for scheduler, model, device, tokens in (("vllm-0.14", "deepseek-r1", "h200", 64), ("vllm-0.14", "deepseek-r1", "b200", 128),
                                              ("vllm", "deepseek-r1", "h200", 16), ("vllm", "deepseek-r1", "b200", 32),
                                              ("vllm", "deepseek-v3.2", "h200", 64), ("vllm-0.14", "qwen2.5-72b", "h200", 16),
-                                             ("trtllm", "deepseek-r1", "h200", 32), ("sglang", "deepseek-r1", "h200", 1),
+                                             ("trtllm", "deepseek-r1", "h200", 64), ("sglang", "deepseek-r1", "h200", 1),
                                              ("sglang", "deepseek-r1", "b200", 64), ("sglang", "kimi-k2.5", "b200", 64),
                                              ("sglang", "deepseek-v3.2", "h200", 64), ("sglang", "qwen3.5-397b-a17b", "b200", 64)):
         found = json.loads(run(scheduler, model, device).out)["config"]
