@@ -298,8 +298,17 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, double factor, 
 }
 
 void
-scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *list)
+scenario_assume_parallel(const Scenario *s, const Settings *settings, const RooflineConfig *costs,
+                         json_t *list)
 {
+  double two_shots_ps =
+      costs->device != NULL ? costs->device->allreduce_two_shots_latency_ps : 0;
+
+  if (costs->own_sums && two_shots_ps > 0 && s->tensor_parallel_size >= 8)
+    add(list, g_strdup_printf("all-reduces of 256 KiB to 8 MiB by the engine's own kernel, as it "
+                              "has no symmetric memory: %.1f us and their bytes at least%s",
+                              two_shots_ps / PS_PER_US,
+                              costs->what_if.comm_time == 1 ? "" : ", scaled by --what-if"));
   if (s->tensor_parallel_size > NODE_DEVICES)
     add(list, g_strdup_printf("%u devices share each layer and are taken to be linked as those of "
                               "one node are, which has %u: links between nodes are not modelled",

@@ -83,7 +83,7 @@ lacks_for_good(const Scheduler *self, const Sequence *sequence, const PoolPrefix
 {
   if (!prefix->found)
     return TRUE;
-  if (sequence->disk_blocks > 0 && prefix->blocks >= back) /* what is lost has to be read */
+  if (sequence->disk_blocks > 0) /* a hit that is lost may have to be read from the disk */
     return FALSE;
   return sequence->gap_end_tokens == 0 ||
          (guint64)more + back > (guint64)need + scheduler_available_blocks(self, sequence);
