@@ -18,6 +18,7 @@ script_tests = \
   %D%/engines/page.py \
   %D%/engines/parallel.py \
   %D%/engines/policies.py \
+  %D%/engines/states.py \
   %D%/engines/trtllm.py \
   %D%/engines/windows.py \
   %D%/live/live.py \
