@@ -300,16 +300,19 @@ read_grok2(FamilyReader *f)
   return read_grok(f);
 }
 
-/* ERNIE 4.5 with experts: from a layer on, up to another, every so many. */
+/* A number, or the first of a list. */
 static json_int_t
 number_or(const FamilyReader *f, const char *key, json_int_t absent)
 {
   const json_t *found = config_get(&f->reader, key);
 
+  if (json_is_array(found))
+    found = json_array_get(found, 0);
   return json_is_integer(found) ? json_integer_value(found) : absent;
 }
 
-/* An end of -1 is the last layer. */
+/* ERNIE 4.5 with experts: from a layer on, up to another, every so many. An end of -1 is the last
+ * layer. */
 static gboolean
 is_ernie_sparse(const FamilyReader *f, guint32 index)
 {
@@ -355,16 +358,12 @@ read_of_modality(const FamilyReader *f, const char *key, guint place, guint32 mo
   return TRUE;
 }
 
+/* Older files tell the layers by numbers, newer ones by words. */
 static gboolean
 is_ernie_vl_sparse(const FamilyReader *f, guint32 index)
 {
-  const json_t *types = config_get(&f->reader, "mlp_layer_types");
-  const json_t *first = config_get(&f->reader, "moe_layer_start_index");
-
-  if (json_is_array(types))
-    return g_strcmp0(json_string_value(json_array_get(types, index)), "sparse") == 0;
-  first = json_is_array(first) ? json_array_get(first, 0) : first;
-  return (json_int_t)index >= (json_is_integer(first) ? json_integer_value(first) : 1);
+  return config_has(&f->reader, "mlp_layer_types") ? family_is_past_dense(f, index)
+                                                   : is_ernie_sparse(f, index);
 }
 
 /* Experts and a router that tokens of images alone pass: as many as of the others, of their width.
@@ -397,16 +396,20 @@ read_ernie_vl(FamilyReader *f)
 {
   const ConfigReader *r = &f->reader;
   ExpertTraits experts = ernie_experts;
-  guint32 unseen;
+  guint32 unseen, unseen_count;
 
   if (!family_read_frame(f) || !family_read_width(f) ||
       !read_of_modality(f, "moe_num_experts", 0, CONFIG_MAX_EXPERTS, &experts.experts_count) ||
+      !read_of_modality(f, "moe_num_experts", 1, CONFIG_MAX_EXPERTS, &unseen_count) ||
       !read_of_modality(f, "moe_k", 0, experts.experts_count, &experts.active) ||
       !read_of_modality(f, "moe_intermediate_size", 0, CONFIG_MAX_FFN, &experts.width) ||
       !read_of_modality(f, "moe_intermediate_size", 1, CONFIG_MAX_FFN, &unseen) ||
       !config_require_flag(r, "use_bias", FALSE) ||
+      !config_count_or(r, "moe_layer_interval", CONFIG_MAX_LAYERS, 1, &f->pattern) ||
       !family_read_shared_experts(f, "moe_num_shared_experts", experts.width, &experts))
     return FALSE;
+  if (unseen_count != experts.experts_count)
+    return config_refuse(r, "moe_num_experts", "as many for images as for texts");
   for (guint32 i = 0; i < f->layers; i++) {
     layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
     layer_attention(&f->maker, &f->attention);

@@ -379,6 +379,21 @@ run_record_is_bound(const RunRecord *record)
 }
 
 gboolean
+run_records_are_bounds(const RunRecord *records, guint n_records)
+{
+  for (guint i = 0; i < n_records; i++)
+    if (!run_record_is_bound(&records[i]))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+run_record_competes(const RunRecord *record, gboolean all_bounds)
+{
+  return run_record_counts(record) && (all_bounds || !run_record_is_bound(record));
+}
+
+gboolean
 figure_ties(double a, double b)
 {
   return fabs(a - b) <= 1e-9 * MAX(fabs(a), fabs(b));
@@ -387,17 +402,13 @@ figure_ties(double a, double b)
 int
 figure_best(const Figure *figure, const RunRecord *records, guint n_records)
 {
-  gboolean differ = FALSE;
+  gboolean differ = FALSE, all_bounds = run_records_are_bounds(records, n_records);
   double best = 0;
   int index = -1;
-  gboolean all_bounds = TRUE;
 
-  for (guint i = 0; i < n_records; i++)
-    all_bounds &= run_record_is_bound(&records[i]);
   for (guint i = 0; figure->better != BETTER_NEITHER && i < n_records; i++) {
     double value = figure_real(figure, &records[i]);
-    if (!run_record_counts(&records[i]) || isnan(value) ||
-        (run_record_is_bound(&records[i]) && !all_bounds))
+    if (isnan(value) || !run_record_competes(&records[i], all_bounds))
       continue;
     differ = differ || (index >= 0 && !figure_ties(value, best));
     if (index < 0 ||

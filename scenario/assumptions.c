@@ -236,17 +236,19 @@ add_front_end(json_t *list, const FrontEnd *front_end, const HostCost *cost)
                               (double)front_end->token_ps / PS_PER_US, known));
 }
 
-/* `is_own`: the profile's host time, of a server that ran as it ran. */
+/* `is_own`: the profile's host time, of a server that ran as it ran. `times`: what is said of a
+ * scale of the host's times, "" for none. */
 static void
-add_pieces(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_own)
+add_pieces(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_own,
+           const char *times)
 {
   if (is_own)
     add(list, g_strdup("graphs in pieces: what lies between them is in the profile's host time"));
   else if (cost->piece_ps > 0)
     add(list, g_strdup_printf("graphs in pieces: %.1f us a layer between them (known: %.1f to "
-                              "%.1f); --cudagraph-mode full-and-piecewise for none",
+                              "%.1f)%s; --cudagraph-mode full-and-piecewise for none",
                               cost->piece_ps / PS_PER_US, cost->piece_least_ps / PS_PER_US,
-                              cost->piece_most_ps / PS_PER_US));
+                              cost->piece_most_ps / PS_PER_US, times));
   else
     add(list, g_strdup_printf("graphs in pieces: what lies between them is not counted, as the "
                               "host %s has no piece_us",
@@ -255,7 +257,8 @@ add_pieces(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_ow
 
 /* What is taken of a server that captures nothing. */
 static void
-add_launches(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_own)
+add_launches(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_own,
+             const char *times)
 {
   guint32 latent = model_latent_layers(s->model);
   g_autofree char *known =
@@ -268,13 +271,13 @@ add_launches(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_
     add(list, g_strdup("no graph is captured: the profile's host time of steps that are none"));
   else if (latent < s->model->layers)
     add(list, g_strdup_printf("no graph is captured: a step takes %.0f us a layer at least, in "
-                              "which its kernels are launched%s",
-                              cost->launch_ps / PS_PER_US, known));
+                              "which its kernels are launched%s%s",
+                              cost->launch_ps / PS_PER_US, known, times));
   if (!is_own && latent > 0)
     add(list, g_strdup_printf("no graph is captured: a step takes %.0f us a layer of latent "
                               "attention at least, in which its kernels are launched (one "
-                              "server's)",
-                              cost->latent_launch_ps / PS_PER_US));
+                              "server's)%s",
+                              cost->latent_launch_ps / PS_PER_US, times));
 }
 
 void
@@ -288,29 +291,38 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, double factor, 
   add_front_end(list, &s->front_end, cost);
   if (factor == 0)
     return;
+  times = factor == 1 ? g_strdup("") : g_strdup_printf(", all %g times by --what-if", factor);
   if (s->graphs_in_pieces)
-    add_pieces(list, s, cost, is_own);
+    add_pieces(list, s, cost, is_own, times);
   if (s->eager)
-    add_launches(list, s, cost, is_own);
+    add_launches(list, s, cost, is_own, times);
   if (s->launched_prompts)
     add(list,
         g_strdup_printf("prompts' kernels are launched one by one: a step with a prompt takes "
-                        "%.0f us a layer of latent attention at least (one server's)",
-                        cost->latent_launch_ps / PS_PER_US));
+                        "%.0f us a layer of latent attention at least (one server's)%s",
+                        cost->latent_launch_ps / PS_PER_US, times));
   if (is_own || cost->step_most_ps + cost->eager_most_ps == 0)
     return;
-  times = factor == 1 ? g_strdup("") : g_strdup_printf(", all %g times by --what-if", factor);
-  add(list, g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "
-                            "beyond graphs (%.0f to %.0f)%s; --host names it",
-                            cost->step_ps / PS_PER_US, cost->step_least_ps / PS_PER_US,
-                            cost->step_most_ps / PS_PER_US, cost->eager_ps / PS_PER_US,
-                            cost->eager_least_ps / PS_PER_US, cost->eager_most_ps / PS_PER_US,
-                            times));
+  add(list,
+      g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "
+                      "beyond graphs (%.0f to %.0f)%s; --host names it",
+                      cost->step_ps / PS_PER_US, cost->step_least_ps / PS_PER_US,
+                      cost->step_most_ps / PS_PER_US, cost->eager_ps / PS_PER_US,
+                      cost->eager_least_ps / PS_PER_US, cost->eager_most_ps / PS_PER_US, times));
 }
 
 void
-scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *list)
+scenario_assume_parallel(const Scenario *s, const Settings *settings, const RooflineConfig *costs,
+                         json_t *list)
 {
+  double two_shots_ps =
+      costs->device != NULL ? costs->device->allreduce_two_shots_latency_ps : 0;
+
+  if (costs->own_sums && two_shots_ps > 0 && s->tensor_parallel_size >= 8)
+    add(list, g_strdup_printf("all-reduces of 256 KiB to 8 MiB by the engine's own kernel, as it "
+                              "has no symmetric memory: %.1f us and their bytes at least%s",
+                              two_shots_ps / PS_PER_US,
+                              costs->what_if.comm_time == 1 ? "" : ", scaled by --what-if"));
   if (s->tensor_parallel_size > NODE_DEVICES)
     add(list, g_strdup_printf("%u devices share each layer and are taken to be linked as those of "
                               "one node are, which has %u: links between nodes are not modelled",

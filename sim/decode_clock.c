@@ -1,5 +1,7 @@
 #include "decode_clock.h"
 
+#include <string.h>
+
 void
 decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *windows)
 {
@@ -7,6 +9,7 @@ decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *
       .block_size = block_size,
       .period = block_size,
       .due = g_new0(DueList, block_size),
+      .due_places = block_size,
       .last_end_ps = -1,
       .windows = *windows,
   };
@@ -21,9 +24,15 @@ decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag,
   clock->groups = groups;
   clock->coming = g_ptr_array_new();
   clock->lag = lag;
-  if (!counted)
-    return;
-  clock->growth = group_growth_new(groups, lag);
+  clock->counted = counted;
+  if (!counted) {
+    clock->due_places = kv_groups_longest_block(groups) + 1;
+    clock->due = g_renew(DueList, clock->due, clock->due_places);
+    memset(clock->due, 0, clock->due_places * sizeof *clock->due);
+    if (kv_groups_have_states(groups))
+      return;
+  }
+  clock->growth = group_growth_new(groups, lag, !counted);
   clock->period = clock->growth->period;
 }
 
@@ -163,6 +172,25 @@ add_due(DecodeClock *clock, Sequence *member)
   list->length++;
 }
 
+/* With names: puts the member into the list of that place, in running order. Nearly always it is the
+ * last. */
+static void
+add_coming(DecodeClock *clock, Sequence *member, guint32 place)
+{
+  DueList *list = &clock->due[place];
+  Sequence *before = list->tail, *behind = NULL;
+
+  for (; before != NULL && before->joined_number > member->joined_number;
+       before = before->due_previous)
+    behind = before;
+  member->due_place = place;
+  member->due_previous = before;
+  member->due_next = behind;
+  *(before != NULL ? &before->due_next : &list->head) = member;
+  *(behind != NULL ? &behind->due_previous : &list->tail) = member;
+  list->length++;
+}
+
 static void
 take_due(DecodeClock *clock, const Sequence *member)
 {
@@ -175,30 +203,44 @@ take_due(DecodeClock *clock, const Sequence *member)
   list->length--;
 }
 
-/* The tick at which the member's blocks change next, after that which takes it to `computed` + 1.
- */
-static guint64
-change_after(const DecodeClock *clock, const Sequence *member, guint32 computed)
+/* With names: the place of the tick at which the member's blocks change next, after that which takes
+ * it to `computed` + 1. */
+static guint32
+change_place(const DecodeClock *clock, const Sequence *member, guint32 computed)
 {
-  return member->joined_ticks + kv_groups_next_change(clock->groups, computed, clock->lag) -
-         member->computed_tokens;
+  guint64 next = kv_groups_next_change(clock->groups, computed, clock->lag);
+
+  return (guint32)((member->joined_ticks + next - member->computed_tokens) % clock->due_places);
 }
 
-/* With counted blocks: the tick at which the member has so many computed tokens. */
+/* The tick at which the member has so many computed tokens. */
 static guint64
 tick_of(const Sequence *member, guint64 computed)
 {
   return member->joined_ticks + computed - member->computed_tokens;
 }
 
+/* What `growth` is told of a member that it counts from counted_from on. */
+static GrowthMember
+growth_member(const DecodeClock *clock, const Sequence *member)
+{
+  return (GrowthMember){
+      .computed = member->counted_from,
+      .place = (guint32)(tick_of(member, member->counted_from) % clock->period),
+      .hashed_tokens = member->hashed_tokens,
+  };
+}
+
 /* From `computed` tokens on it is counted. Returns the tick until which that is right. */
 static guint64
 count_from(DecodeClock *clock, Sequence *member, guint32 computed)
 {
-  guint32 place = (guint32)(tick_of(member, computed) % clock->period);
-  guint64 end = group_growth_add(clock->growth, computed, place);
+  GrowthMember counted;
+  guint64 end;
 
   member->counted_from = computed;
+  counted = growth_member(clock, member);
+  end = group_growth_add(clock->growth, &counted);
   return end != G_MAXUINT64 ? tick_of(member, end) : G_MAXUINT64;
 }
 
@@ -206,8 +248,8 @@ count_from(DecodeClock *clock, Sequence *member, guint32 computed)
 static guint64
 take_count(DecodeClock *clock, const Sequence *member)
 {
-  guint32 place = (guint32)(tick_of(member, member->counted_from) % clock->period);
-  guint64 end = group_growth_remove(clock->growth, member->counted_from, place);
+  const GrowthMember counted = growth_member(clock, member);
+  guint64 end = group_growth_remove(clock->growth, &counted);
 
   return end != G_MAXUINT64 ? tick_of(member, end) : G_MAXUINT64;
 }
@@ -237,63 +279,44 @@ add_change(DecodeClock *clock, Sequence *member)
     end = count_from(clock, member, member->computed_tokens + 1);
     if (end != G_MAXUINT64)
       clock_heap_push(&clock->changes, (ClockEvent){end, member});
-    return;
   }
-  clock_heap_push(&clock->changes,
-                  (ClockEvent){change_after(clock, member, member->computed_tokens), member});
+  if (!clock->counted)
+    add_coming(clock, member, change_place(clock, member, member->computed_tokens));
 }
 
 static void
 take_change(DecodeClock *clock, const Sequence *member)
 {
-  if (clock->growth == NULL || take_count(clock, member) != G_MAXUINT64)
+  if (clock->growth != NULL && take_count(clock, member) != G_MAXUINT64)
     clock_heap_remove(&clock->changes, member);
-}
-
-/* Collects the members whose events are due, from that place of the heap down. */
-static void
-collect_changes(DecodeClock *clock, guint32 place)
-{
-  while (place < clock->changes.count && clock->changes.events[place].ticks <= clock->ticks) {
-    g_ptr_array_add(clock->coming, clock->changes.events[place].sequence);
-    collect_changes(clock, 2 * place + 1);
-    place = 2 * place + 2;
-  }
-}
-
-static int
-compare_joined(gconstpointer a, gconstpointer b)
-{
-  const Sequence *const *first = a, *const *second = b;
-
-  return (*first)->joined_number < (*second)->joined_number ? -1 : 1;
+  if (!clock->counted)
+    take_due(clock, member);
 }
 
 const GPtrArray *
 decode_clock_coming_changes(DecodeClock *clock)
 {
   g_ptr_array_set_size(clock->coming, 0);
-  collect_changes(clock, 0);
-  if (clock->coming->len > 1)
-    g_ptr_array_sort(clock->coming, compare_joined);
+  for (Sequence *s = decode_clock_next_change(clock, 0); s != NULL; s = s->due_next)
+    g_ptr_array_add(clock->coming, s);
   return clock->coming;
 }
 
-Sequence *
-decode_clock_next_change(const DecodeClock *clock)
+guint64
+decode_clock_ticks_to_due(const DecodeClock *clock)
 {
-  if (clock->changes.count == 0 || clock->changes.events[0].ticks > clock->ticks)
-    return NULL;
-  return clock->changes.events[0].sequence;
+  for (guint32 later = 0; later < clock->due_places; later++)
+    if (decode_clock_next_change(clock, later) != NULL)
+      return later;
+  return G_MAXUINT64;
 }
 
 void
-decode_clock_pass_change(DecodeClock *clock)
+decode_clock_pass_change(DecodeClock *clock, Sequence *member, guint32 later)
 {
-  const Sequence *member = clock->changes.events[0].sequence;
-
-  clock_heap_postpone(&clock->changes,
-                      change_after(clock, member, decode_clock_tokens(clock, member)));
+  take_due(clock, member);
+  add_coming(clock, member,
+             change_place(clock, member, decode_clock_tokens(clock, member) + later));
 }
 
 void

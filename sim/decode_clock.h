@@ -35,18 +35,20 @@ typedef struct {
 typedef struct {
   guint32 block_size;
   guint64 ticks;
-  guint32 period; /* block_size; with counted groups growth->period */
+  guint32 period; /* block_size; with groups that are foreseen growth->period */
   guint32 place;  /* ticks modulo period */
   guint32 count;
   gboolean supplied;     /* the blocks for the next tick have been taken already */
   gint64 last_end_ps;    /* when the last settled tick ended, */
   guint64 settled_ticks; /* and the ticks then */
-  DueList *due;          /* [block_size], of Sequence; empty where groups share the pool */
+  DueList *due;          /* [due_places], of Sequence: where groups share the pool and blocks have
+                            names by the tick at which a member's blocks change next */
+  guint32 due_places;    /* block_size; with such groups more than ticks from a change to the next */
   /* Where groups share the pool. */
   const KvGroups *groups; /* NULL: they do not */
-  GroupGrowth *growth;    /* NULL: their blocks have names */
-  ClockHeap changes;      /* by the tick at which a member next takes or gives back blocks that have
-                             names, or is to be counted anew in `growth` */
+  gboolean counted;       /* their blocks have no names */
+  GroupGrowth *growth;    /* NULL: what changes is not foreseen, as there are states with names */
+  ClockHeap changes;      /* by the tick at which a member is to be counted anew in `growth` */
   gboolean passes;        /* without groups: `changes` has the ticks at which members next give back
                              what their windows have passed (window_pool.h) */
   guint32 lag;            /* of a member's tokens, those in flight */
@@ -97,9 +99,11 @@ decode_clock_settle(DecodeClock *clock, gint64 end_ps)
   clock->settled_ticks = clock->ticks;
   clock->last_end_ps = end_ps;
 }
-/* With groups whose blocks have names: ticks for which no member takes or gives back blocks, once
- * each has what it needs for the coming one; with counted blocks, ticks for which clock->growth
- * holds; with passes, ticks for which no member gives back. G_MAXUINT64 without them. */
+/* Where groups' blocks have names: ticks until a member's blocks change; G_MAXUINT64: there are no
+ * members. */
+guint64 decode_clock_ticks_to_due(const DecodeClock *clock);
+/* With groups: ticks for which clock->growth holds; with passes, ticks for which no member gives back.
+ * G_MAXUINT64 without them. */
 static inline guint64
 decode_clock_ticks_to_change(const DecodeClock *clock)
 {
@@ -108,10 +112,15 @@ decode_clock_ticks_to_change(const DecodeClock *clock)
 /* With names: the members (of Sequence) whose blocks change at the coming tick and that have not
  * passed it, in running order. Valid until the next call. */
 const GPtrArray *decode_clock_coming_changes(DecodeClock *clock);
-/* With names: the first of them; NULL: there is none. */
-Sequence *decode_clock_next_change(const DecodeClock *clock);
-/* The first of them has what it needs for the coming tick. */
-void decode_clock_pass_change(DecodeClock *clock);
+/* With names: the first of those that change at the tick that is so much later than the coming one;
+ * NULL: there is none. */
+static inline Sequence *
+decode_clock_next_change(const DecodeClock *clock, guint32 later)
+{
+  return clock->due[(clock->ticks + later) % clock->due_places].head;
+}
+/* The member has what it needs for that tick. */
+void decode_clock_pass_change(DecodeClock *clock, Sequence *member, guint32 later);
 /* With passes: a member that has just joined gives back next in a step that begins with so many of
  * its tokens known, at the earliest in the one behind the coming tick. */
 void decode_clock_add_pass(DecodeClock *clock, Sequence *member, guint64 tokens);
@@ -164,7 +173,7 @@ decode_clock_blocks_at(const DecodeClock *clock, guint32 tokens)
 
   if (clock->groups == NULL)
     return (tokens + clock->block_size - 1) / clock->block_size;
-  if (clock->growth != NULL)
+  if (clock->counted)
     return group_growth_blocks(clock->growth, tokens);
   return (guint32)kv_groups_step_blocks(clock->groups, computed - MIN(clock->lag, computed),
                                         computed, tokens);
@@ -175,7 +184,7 @@ decode_clock_blocks_at(const DecodeClock *clock, guint32 tokens)
 static inline guint32
 decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
 {
-  if (clock->groups != NULL && clock->growth == NULL)
+  if (clock->groups != NULL && !clock->counted)
     return member->blocks;
   return decode_clock_blocks_at(clock,
                                 decode_clock_tokens(clock, member) + (clock->supplied ? 1 : 0));

@@ -1,8 +1,6 @@
 #include "kv_groups.h"
 
-enum {
-  STATE_ALIGNMENT = 16
-}; /* beside states, attention's blocks are a multiple of so many tokens */
+enum { STATE_ALIGNMENT = 16 }; /* where the model says no other */
 
 /* One kind while it is put together. */
 typedef struct {
@@ -73,9 +71,10 @@ layers_a_group(const Kind *kinds, guint n_kinds)
   return 4 * (guint64)most < 5 * (guint64)fewest ? most : fewest;
 }
 
-/* Bytes of a page: block_size tokens of the largest kind, or more where a state would not fit. */
+/* Bytes of a page: block_size tokens of the largest kind, or, where a state would not fit, a
+ * multiple of `alignment`. */
 static guint64
-find_page(const Kind *kinds, guint n_kinds, guint32 block_size)
+find_page(const Kind *kinds, guint n_kinds, guint32 block_size, guint32 alignment)
 {
   guint64 widest = 0, state = 0, tokens = block_size;
 
@@ -86,7 +85,7 @@ find_page(const Kind *kinds, guint n_kinds, guint32 block_size)
   if (widest == 0)
     return state;
   if (state > widest * tokens)
-    tokens = (state + widest * STATE_ALIGNMENT - 1) / (widest * STATE_ALIGNMENT) * STATE_ALIGNMENT;
+    tokens = (state + widest * alignment - 1) / (widest * alignment) * alignment;
   return widest * tokens;
 }
 
@@ -120,7 +119,9 @@ kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *gro
   if (n_kinds == 0)
     return FALSE;
   groups->group_layers = layers_a_group(kinds, n_kinds);
-  groups->page_bytes = find_page(kinds, n_kinds, block_size);
+  groups->page_bytes =
+      find_page(kinds, n_kinds, block_size,
+                model->state_alignment > 0 ? model->state_alignment : STATE_ALIGNMENT);
   groups->block_bytes = groups->page_bytes * groups->group_layers;
   groups->draft_tokens = model->draft_tokens;
   set_kinds(groups, kinds, n_kinds);
@@ -133,21 +134,22 @@ kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *gro
 }
 
 gboolean
-kv_groups_keep_states(KvGroups *groups)
+kv_groups_have_states(const KvGroups *groups)
+{
+  for (guint i = 0; i < groups->n_kinds; i++)
+    if (groups->kinds[i].kind == KV_STATE)
+      return TRUE;
+  return FALSE;
+}
+
+guint32
+kv_groups_longest_block(const KvGroups *groups)
 {
   guint32 tokens = 0;
-  gboolean states = FALSE;
 
   for (guint i = 0; i < groups->n_kinds; i++)
-    if (groups->kinds[i].kind == KV_WHOLE)
-      tokens = MAX(tokens, groups->kinds[i].block_tokens);
-  for (guint i = 0; i < groups->n_kinds; i++) {
-    if (groups->kinds[i].kind != KV_STATE)
-      continue;
-    groups->kinds[i].block_tokens = tokens;
-    states = TRUE;
-  }
-  return !states || tokens > 0;
+    tokens = MAX(tokens, groups->kinds[i].block_tokens);
+  return tokens;
 }
 
 guint32

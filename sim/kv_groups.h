@@ -71,6 +71,10 @@ gboolean kv_groups_keep_states(KvGroups *groups);
  * engine) on a card of that compute capability (0: none is known). */
 void kv_groups_use_kernels(KvGroups *groups, const Model *model, guint32 block_size, guint version,
                            double compute_capability);
+/* TRUE if some layers have recurrent states. */
+gboolean kv_groups_have_states(const KvGroups *groups);
+/* The most tokens that a block of a group holds. */
+guint32 kv_groups_longest_block(const KvGroups *groups);
 /* Tokens from one kept state to the next, at which prefills are cut; 0 where none is kept. */
 guint32 kv_groups_state_tokens(const KvGroups *groups);
 

@@ -11,6 +11,7 @@ libspillway_sim_a_SOURCES = \
   %D%/contents/counted.c \
   %D%/contents/group_growth.c %D%/contents/group_growth.h \
   %D%/contents/groups.c %D%/contents/groups.h %D%/contents/groups_hits.c \
+  %D%/contents/groups_commit.c \
   %D%/contents/groups_keys.c \
   %D%/contents/named.c \
   %D%/contents/named_blocks.c %D%/contents/named_blocks.h \
@@ -44,7 +45,7 @@ libspillway_sim_a_SOURCES = \
   %D%/offload/jobs.c %D%/offload/jobs.h %D%/offload/host.c \
   %D%/offload/private_tier.c %D%/offload/private_tier.h \
   %D%/offload/tier.c %D%/offload/tier.h \
-  %D%/offload/arc.c %D%/offload/arc.h \
+  %D%/offload/arc.c %D%/offload/arc.h %D%/offload/chains.h \
   %D%/offload/offer_counts.c %D%/offload/offer_counts.h \
   %D%/pool.c %D%/pool.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
@@ -77,6 +78,7 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/copies.c %D%/scheduler/disk.c \
   %D%/scheduler/progress.c \
   %D%/scheduler/ranks.c \
+  %D%/scheduler/repeats.c \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \

@@ -141,6 +141,12 @@ void pool_share(Pool *pool, Sequence *sequence, const PoolPrefix *prefix);
  * steps, with in_flight_tokens under way at once; 0: as if groups gave nothing back. */
 guint32 pool_admission_blocks(Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
                               guint64 tokens, guint32 in_flight_tokens);
+/* How many of those need not be, at most, where less of the prefix is there. */
+static inline guint32
+pool_idle_windows(Pool *pool, Sequence *sequence, const PoolPrefix *prefix)
+{
+  return pool->class->idle_windows != NULL ? pool->class->idle_windows(pool, sequence, prefix) : 0;
+}
 /* Blocks that must be free for a sequence that comes back from the host to hold `blocks` blocks or,
  * where groups' blocks have ids, `tokens` tokens. */
 guint32 pool_return_blocks(const Pool *pool, const Sequence *sequence, const PoolPrefix *prefix,

@@ -47,6 +47,7 @@ struct Scheduler {
   /* The decision that is being made. */
   gint64 now_ps;
   gboolean stride;        /* its step may stand for several */
+  gboolean decodes_noted; /* what follows is this decision's */
   DecodeContexts decodes; /* that run as it begins; where needs_decodes or tell_plans */
 
   /* The decode clock, and the order in which a victim policy takes its members. */
@@ -348,6 +349,8 @@ gint64 scheduler_member_lacks(const Scheduler *self, const Sequence *member);
 void scheduler_begin_change(Scheduler *self, Sequence *member);
 /* It takes what it lacks, which must be free. */
 void scheduler_end_change(Scheduler *self, Sequence *member);
+/* Both for all members that change at a tick that is so much later than the coming one. */
+void scheduler_change_all(Scheduler *self, guint32 later);
 /* FALSE if the clock must be dissolved: with groups its members count on a step in flight. */
 static inline gboolean
 scheduler_groups_may_run(const Scheduler *self)
@@ -393,6 +396,16 @@ OverflowQuery scheduler_overflow_query(Scheduler *self, const Sequence *benefici
                                        guint32 short_blocks);
 /* The contexts of all that decodes. */
 DecodeContexts scheduler_running_decodes(Scheduler *self);
+/* Before anybody is evicted: notes those that decode as the decision begins, where they are asked
+ * for. Few decisions evict. */
+static inline void
+scheduler_note_decodes(Scheduler *self)
+{
+  if (self->decodes_noted || !(self->needs_decodes || self->tell_plans))
+    return;
+  self->decodes = scheduler_running_decodes(self);
+  self->decodes_noted = TRUE;
+}
 /* A sequence that has computed its gap goes on behind what was copied. */
 static inline void
 scheduler_close_gap(Sequence *sequence)

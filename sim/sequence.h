@@ -105,6 +105,8 @@ struct Sequence {
   gboolean has_prefix_keys; /* those are made: */
   guint64 *prefix_keys; /* content keys of the prompt's hashed blocks (contents/content_key.h) */
   guint32 n_prefix_keys;
+  guint32 hashed_tokens; /* of the prompt's, those that its prefix hashes cover; once a prefix of it
+                            was looked for */
   GroupTable *group_tables; /* by group: its blocks (contents/groups.c); NULL: none yet */
   guint32 n_group_tables;
   guint32 shared_prefix_tokens; /* of a prefix that only some groups have; 0: there is none */
@@ -204,6 +206,6 @@ sequence_queue_pop_head(SequenceQueue *queue)
   return sequence;
 }
 
-/* Sorts by arrival, which is by the requests' indices, oldest first; cheap where it is nearly
- * sorted. */
-void sequence_queue_sort_by_arrival(SequenceQueue *queue);
+/* Sorts by arrival, which is by the requests' indices, oldest first, from `first` on: those before it
+ * are sorted. Cheap where nearly all are. */
+void sequence_queue_sort_by_arrival(SequenceQueue *queue, Sequence *first);

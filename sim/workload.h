@@ -99,6 +99,15 @@ request_max_tokens(const Request *request)
   return MAX(request->max_tokens, request->output_tokens);
 }
 
+/* Tokens of the prompt that its prefix hashes cover. */
+static inline guint32
+request_hashed_tokens(const Request *request)
+{
+  guint64 covered = (guint64)request->hash_count * request->hash_block_tokens;
+
+  return (guint32)MIN(covered, request->prompt_tokens);
+}
+
 static inline gint32
 workload_priority(const Workload *workload, guint32 index)
 {

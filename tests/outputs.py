@@ -4,6 +4,7 @@ import contextlib
 import csv
 import fcntl
 import gzip
+import json
 import os
 import pty
 import re
@@ -211,15 +212,42 @@ def test_defaults():
           graph["defaults"])
     # (MiB - 512 - 1.5 a token of the chunk - 2 a captured decode - 1024/8 - 8 a captured prefill) / MiB, as 0.5.23 has it
     for device, mib, chunk, decodes, prefills in (("rtx-4090", 24080, 4096, 48, 50), ("a100-40gb", 40335, 4096, 32, 50),
-                                                  ("h200", 143156, 8192, 256, 58), ("b200", 182649, 16384, 512, 74)):
+                                                  ("h200", 143156, 8192, 256, 58), ("b200", 182649, 16384, 512, 74),
+                                                  ("b300", 274311, 16384, 512, 74)):
         card = config("--device", device, "--scheduler", "sglang", "--max-model-len", "8192")
-        check_equal((card["chunked_prefill_size"], card["page_size"]), (chunk, 64 if device == "b200" else 1), device)
+        check_equal((card["chunked_prefill_size"], card["page_size"]), (chunk, 64 if device in ("b200", "b300") else 1), device)
         left = (mib - 512 - 1.5 * chunk - 2 * decodes - 128 - 8 * prefills) / mib
         check(abs(card["mem_fraction_static"] - left) < 0.001, "%s: %s" % (device, card["mem_fraction_static"]))
     small = execute("run", "--model", "llama-3.1-8b", "--device", "rtx-4090", "--scheduler", "trtllm", "--trace", "demo")
     check(small.status != 0 and "does not fit" in small.err and "--gpu-memory-utilization" not in small.err, str(small))
     result = execute("run", *HARDWARE, "--trace", "demo", "--scheduler", "vllm-0.6", "--offline")
     check(result.status == 2 and "--offline: vllm-0.6" in result.err, str(result))
+
+
+def test_blocks():
+    """A block is what the engine's kernels want of the model on the card; what is typed is taken, and told where a server would not"""
+    def run(scheduler, model, device, *words):
+        return execute("run", "--model", model, "--device", device, "--tensor-parallel-size", "8", "--scheduler", scheduler,
+                       "--trace", "demo", "--limit", "2", "--kv-memory", "4GiB", "--format", "json", *words)
+
+    for scheduler, model, device, tokens in (("vllm-0.14", "deepseek-r1", "h200", 64), ("vllm-0.14", "deepseek-r1", "b200", 128),
+                                             ("vllm", "deepseek-r1", "h200", 16), ("vllm", "deepseek-r1", "b200", 32),
+                                             ("vllm", "deepseek-v3.2", "h200", 64), ("vllm-0.14", "qwen2.5-72b", "h200", 16),
+                                             ("trtllm", "deepseek-r1", "h200", 64), ("sglang", "deepseek-r1", "h200", 1),
+                                             ("sglang", "deepseek-r1", "b200", 64), ("sglang", "kimi-k2.5", "b200", 64),
+                                             ("sglang", "deepseek-v3.2", "h200", 64), ("sglang", "qwen3.5-397b-a17b", "b200", 64)):
+        found = json.loads(run(scheduler, model, device).out)["config"]
+        check_equal(found["block_size"], tokens, (scheduler, model, device))
+        key = "page_size" if scheduler == "sglang" else "block_size"
+        check(key in found["defaults"], found["defaults"])
+    kept = run("sglang", "qwen3.5-397b-a17b", "b200", "--disable-overlap-schedule")
+    check_equal(json.loads(kept.out)["config"]["page_size"], 1)
+    forced = run("vllm-0.14", "deepseek-r1", "h200", "--block-size", "16")
+    check_equal(json.loads(forced.out)["config"]["block_size"], 16)
+    check("--block-size 16: a server of vllm-0.14 sets blocks of 64 tokens on h200" in forced.err, forced.err)
+    check("--block-size" not in run("vllm-0.14", "deepseek-r1", "h200", "--block-size", "128").err)
+    shown = json.loads(succeed("model", "show", "deepseek-r1", "--device", "b200", "--tensor-parallel-size", "8", "--format", "json").out)
+    check_equal(shown["server"]["block_size"], 32)
 
 
 def test_against():
@@ -286,12 +314,14 @@ def test_what_if():
         check_equal(summary["steps"], plain["steps"], scale)
         check_equal(summary["config"]["what_if"], scale)
     check_equal(run_json(*BURST, "--what-if", "host=0")["time_s"]["host"], 0.0)
-    def hosts(*words):  # what is said of one that is not known
-        return [one.partition(": ")[2] for one in run_json(*DEMO, "--limit", "2", *words)["config"].get("assumed", []) if one.startswith("host unknown")]
-    usual, double = hosts("--scheduler", "vllm"), hosts("--scheduler", "vllm", "--what-if", "host=2x")
-    check_equal((len(usual), hosts("--scheduler", "vllm", "--what-if", "host=0")), (1, []))
-    check_equal(double[0].replace(", all 2 times by --what-if", ""), usual[0])
-    check("all 2 times" in double[0], double)
+    def said(start, *words):  # of what is assumed
+        return [one.partition(": ")[2] for one in run_json(*DEMO, "--limit", "2", *words)["config"].get("assumed", []) if one.startswith(start)]
+    for start, words in (("host unknown", ["--scheduler", "vllm"]), ("no graph is captured", ["--scheduler", "vllm", "--enforce-eager"]),
+                         ("graphs in pieces", ["--scheduler", "vllm-0.10"])):
+        usual, double = said(start, *words), said(start, *words, "--what-if", "host=2x")
+        check_equal((len(usual), said(start, *words, "--what-if", "host=0")), (1, []), start)
+        check_equal(double[0].replace(", all 2 times by --what-if", ""), usual[0])
+        check("all 2 times" in double[0], double)
     both = ["--tensor-parallel-size", "2"]
     check(run_json(*BURST, *both)["time_s"]["comm"] > 0)
     check_equal(run_json(*BURST, *both, "--what-if", "comm=0")["time_s"]["comm"], 0.0)
@@ -324,6 +354,9 @@ def test_host_time():
             said = succeed(verb, *run, "--device", path, *more).text
             check("host time: of %s, " % of in said, said)
             check("in float16, which stands in for bfloat16" in said, said)
+    write("int4.csv", PROFILE.replace("float16", "int4_wo"))
+    said = succeed("run", *run, "--quantization", "int4", "--device", "int4.csv").text
+    check("Measured in int4_wo, as tables call int4: products." in said and "same rate" not in said, said)
     write("launch.csv", PROFILE + LAUNCH)
     bare, spared = (run_json(*run, "--device", path) for path in ("lacks.csv", "launch.csv"))
     check(spared["busy_s"] < bare["busy_s"])

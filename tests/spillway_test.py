@@ -100,8 +100,9 @@ def str_or_path(word):
 def check_sound(result):
     """Whatever it was given, it ends by itself and no sanitizer complains."""
     check(result.status in (0, 1, 2), "ended by a signal, or with a status of its own\n%s" % result)
-    for complaint in ("Sanitizer", "runtime error", "CRITICAL **", "WARNING **"):
+    for complaint in ("Sanitizer", "runtime error", "CRITICAL **", "WARNING **", "(null)"):
         check(complaint not in result.err, "%s\n%s" % (complaint, result))
+    check(b"(null)" not in result.out, "a text that is not there is printed\n%s" % result)
 
 
 def succeed(*words, **options):

@@ -274,6 +274,9 @@ table_at(const AttentionFit *fit, const Table *table, guint level, const double 
   guint j = MIN(i + 1, table->n - 1);
   double low, high, x, x1, x2;
 
+  if (at[level] == table->x[j]) /* the last point has no segment of its own */
+    i = j;
+
   /* Fewer cached tokens than were measured, of many short chunks: as far below as a point is above,
    * since a line through two near points is noise far from them. */
   if (fit->has_near_points && level == LEVEL_CACHED && at[level] < table->x[0])
@@ -353,10 +356,14 @@ double
 attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached)
 {
   const Table *all = fit->all;
-  guint i = curve_segment(all->x, all->n, new_tokens);
+  guint from = curve_segment(all->x, all->n, new_tokens), to = MIN(from + 1, all->n - 1);
   double first = -G_MAXDOUBLE, last = G_MAXDOUBLE, below = G_MAXDOUBLE, above = G_MAXDOUBLE;
 
-  for (guint j = i; j <= MIN(i + 1, all->n - 1); j++) {
+  if (all->x[from] == new_tokens)
+    to = from;
+  else if (all->x[to] == new_tokens)
+    from = to;
+  for (guint j = from; j <= to; j++) {
     const Table *chunks = all->tables[j]->tables[0]; /* with the fewest decodes */
     if (all->x[j] == 0)
       continue;

@@ -48,9 +48,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 /* Time of one layer, in picoseconds. *measured: the point is inside the grid. */
 double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
 
-/* As many cached tokens as the samples of chunks of this length say anything about: `cached`, or
- * the most or the fewest that were measured where `cached` is further beyond these than they are
- * apart, a few times. A line through two near points is noise far from them. */
+/* As many cached tokens as the samples of chunks of this length, or of the two beside it, say
+ * anything about: `cached`, or the most or the fewest that were measured where `cached` is further
+ * beyond these than they are apart, a few times; below 0 of several prompts. A line through two
+ * near points is noise far from them. */
 double attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached);
 
 /* Pairs of a query and a key for n tokens after c visible ones: n c + n (n + 1) / 2, or fewer with

@@ -185,14 +185,30 @@ roofline_ps(const AttentionPart *self, const CostChunk *chunks, guint32 n)
   return (double)piece.base_ps[COST_ATTENTION];
 }
 
+/* The same of a point: of one chunk, or, after fewer cached tokens than none, of the equal prompts
+ * that count as it (attention_fit.h), the last of which is shorter where they do not divide. */
+static double
+roofline_at(const AttentionPart *self, const AttentionPoint *point)
+{
+  guint32 tokens = (guint32)point->new_tokens;
+  guint32 each = (guint32)MAX(1, point->new_tokens + 2 * MIN(point->cached_tokens, 0));
+  guint32 n = (tokens + each - 1) / each;
+  g_autofree CostChunk *chunks = g_new0(CostChunk, n);
+
+  for (guint32 i = 0; i < n; i++)
+    chunks[i].tokens = MIN(each, tokens - i * each);
+  if (n > 0)
+    chunks[0].cached_tokens = (guint32)MAX(point->cached_tokens, 0);
+  return roofline_ps(self, chunks, n);
+}
+
 /* What the chunks take more in one layer, or less, than as many tokens after `reach` cached ones.
  */
 static double
 beyond_ps(const AttentionPart *self, const CostShape *shape, double new_tokens, double reach)
 {
   const AttentionPoint at_reach = {.new_tokens = new_tokens, .cached_tokens = reach};
-  const CostChunk near = {.tokens = (guint32)new_tokens, .cached_tokens = (guint32)reach};
-  double near_ps = roofline_ps(self, &near, 1);
+  double near_ps = roofline_at(self, &at_reach);
   double more_ps = roofline_ps(self, shape->prefills, shape->n_prefills) - near_ps;
   gboolean inside;
 

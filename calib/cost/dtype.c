@@ -72,12 +72,17 @@ stand_in(const char *dtype)
   return NULL;
 }
 
+gboolean
+dtype_is_stand_in(const char *dtype, const char *asked)
+{
+  return g_strcmp0(stand_in(asked), dtype) == 0;
+}
+
 void
 dtype_candidates(const char *asked, const char *candidates[DTYPE_CANDIDATES])
 {
-  static const char *const names[][2] = {{"mxfp4", "w4a8_mxfp4_mxfp8"},
-                                         {"mxfp4", "w4a16_mxfp4"},
-                                         {"int4", "int4_wo"}};
+  static const char *const names[][2] = {
+      {"mxfp4", "w4a8_mxfp4_mxfp8"}, {"mxfp4", "w4a16_mxfp4"}, {"int4", "int4_wo"}};
   const char *other = stand_in(asked);
   guint n = 0;
 

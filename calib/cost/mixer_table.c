@@ -2,7 +2,7 @@
 
 #include "dtype.h"
 
-/* Which of aiconfigurator's architectures a family's block of latent attention is. */
+/* Which of aiconfigurator's architectures a family's blocks of attention are. */
 static const struct {
   const char *family, *architecture;
   guint32 hidden;
@@ -16,8 +16,8 @@ static const struct {
     {"minimax_m3_vl", "MiniMaxM3ForCausalLM", 6144},
 };
 
-/* "block/ARCHITECTURE/DTYPE" of the layer's products, "…/shared" without an indexer of its own; NULL
- * where none is known. */
+/* "block/ARCHITECTURE/DTYPE" of the layer's products, "…/shared" without an indexer of its own;
+ * NULL where none is known. */
 static char *
 block_variant(const Model *model, const Layer *layer)
 {
@@ -70,9 +70,9 @@ find_sparse(const Profile *profile, const Model *model, const Layer *layer, guin
 {
   const Mixer *mixer = &layer->mixer;
 
-  table->key = (AttentionKey){.operation = OP_ATTENTION_SPARSE,
-                              .shape = {mixer->heads / tp, MAX(1, mixer->kv_heads / tp),
-                                        mixer->head_dim, mixer->window}};
+  table->key = (AttentionKey){
+      .operation = OP_ATTENTION_SPARSE,
+      .shape = {mixer->heads / tp, MAX(1, mixer->kv_heads / tp), mixer->head_dim, mixer->window}};
   if (try_variant(profile, model, g_strdup(""), table))
     return TRUE;
   table->has_products = try_variant(profile, model, block_variant(model, layer), table);

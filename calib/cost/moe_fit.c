@@ -38,6 +38,14 @@ experts_matrix(const Layer *layer)
   return NULL;
 }
 
+const char *
+moe_fit_dtype(const Layer *layer)
+{
+  const Matrix *experts = experts_matrix(layer);
+
+  return experts != NULL ? experts->format.name : NULL;
+}
+
 /* Whether a sample is of the layer's experts, under that expert parallelism, however the experts
  * are split. */
 static gboolean
@@ -86,11 +94,10 @@ find_table(const Profile *profile, const Layer *layer, const ExpertSplit *split,
   const char *const variants[] = {is_latent ? "power_law_1.01" : "power_law_1.2",
                                   is_latent ? "power_law_1.2" : "power_law_1.01", MOE_TOUCHED,
                                   "uniform", "balanced"};
-  const Matrix *experts = experts_matrix(layer);
-  const char *dtypes[DTYPE_CANDIDATES] = {NULL};
+  const char *asked = moe_fit_dtype(layer), *dtypes[DTYPE_CANDIDATES] = {NULL};
 
-  if (experts != NULL)
-    dtype_candidates(experts->format.name, dtypes);
+  if (asked != NULL)
+    dtype_candidates(asked, dtypes);
   for (guint i = 0; i < G_N_ELEMENTS(variants); i++)
     for (guint j = 0; dtypes[j] != NULL; j++) {
       *table = (Table){.variant = variants[i], .dtype = dtypes[j], .tp = expert_split_parts(split)};

@@ -24,8 +24,11 @@ MoeFit *moe_fit_new(const Profile *profile, const Device *device, const Layer *l
 void moe_fit_free(MoeFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MoeFit, moe_fit_free)
 
-/* The variant of OP_MOE that serves, and its dtype if it is asked for; NULL: none does. Valid as long
- * as the profile. */
+/* The dtype of a layer's routed experts; NULL: it has none. The layer's. */
+const char *moe_fit_dtype(const Layer *layer);
+
+/* The variant of OP_MOE that serves, and in *dtype (which may be NULL) what the table calls the
+ * experts' dtype; NULL: none does. Valid as long as the profile. */
 const char *moe_fit_distribution(const Profile *profile, const Layer *layer,
                                  const ExpertSplit *split, const char **dtype);
 

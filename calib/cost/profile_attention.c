@@ -25,7 +25,7 @@ typedef struct {
 struct ProfileAttention {
   guint n_parts, n_kinds;
   MixerPart *parts;
-  guint *part_of; /* [n_kinds], n_parts for layers without a mixer */
+  guint *part_of; /* [n_kinds], G_MAXUINT for layers without a mixer */
 };
 
 /* The roofline of a part's layers alone. */

@@ -1,12 +1,14 @@
 /* The cost model of a profile: a step assembled from measured operations.
  *
  *   linear       the model's products, each from its curve over the step's tokens
- *   attention    one kernel a layer for the whole batch; decodes of unequal lengths count as the
- *                mean plus the measured share of (largest - mean)
+ *   attention    one kernel a layer for the whole batch; of decodes of unequal lengths the longest
+ *                counts for more than the mean has of it (attention_skew.h)
  *   elementwise  two norms, rotary embedding and activation a layer, embedding and last norm; the
  *                residual and the KV write where the profile has them, else they are part of those
  *   head         the output head's product and sampling, by sequences
  *   comm, host, copies   from the profile where it has them
+ *   launches     what a captured graph spares of kernels that were timed one by one
+ *                (launch_spared.h): less of linear, elementwise and attention
  *   residual     what whole steps of this model were measured to take beyond the sum of the above:
  *                counted as elementwise, or taken off it and the products
  *

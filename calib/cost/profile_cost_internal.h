@@ -35,10 +35,12 @@ typedef struct {
   ElementwiseFit *elementwise;
   OperationCurve *sampling;
   OperationCurve *all_reduce[2]; /* a custom kernel for small messages, NCCL beyond its range */
+  gboolean own_sums;             /* RooflineConfig.own_sums */
   OperationSheet *host[2];       /* a captured graph's, another step's */
   CapturedKind captured;
   guint64 captured_tokens;
   gboolean captures_head;
+  gboolean prices_pieces;     /* the host's time has what lies between the pieces of a graph */
   LaunchSpared spared;        /* of a captured graph */
   StepResidual *residual[2];  /* a captured graph's, another step's */
   OperationSheet *copies[2];  /* by CopyDirection */

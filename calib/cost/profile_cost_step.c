@@ -203,6 +203,26 @@ all_reduce_ps(const ProfileCost *self, double bytes, gboolean *inside)
   return ps;
 }
 
+/* The same of the engine that runs: where it has no symmetric memory, tables of one that has it are
+ * too short among eight devices. Its own kernel, which is modelled, takes that much at least, and
+ * NCCL sums what is beyond. */
+static double
+engine_sum_ps(const ProfileCost *self, double bytes, gboolean *inside)
+{
+  double ps = all_reduce_ps(self, bytes, inside), least_ps, nccl_ps;
+  gboolean in_nccl;
+
+  if (!self->own_sums || self->tp < 8)
+    return ps;
+  if (bytes > TWO_SHOTS_MOST_BYTES && self->all_reduce[1] != NULL) {
+    nccl_ps = operation_curve_ps(self->all_reduce[1], bytes, &in_nccl);
+    return in_nccl ? MAX(ps, nccl_ps) : ps;
+  }
+  least_ps = roofline_own_sum_ps(self->roofline, bytes);
+  *inside = *inside && ps >= least_ps;
+  return MAX(ps, least_ps);
+}
+
 static Memo
 find_host(const ProfileCost *self, guint64 sequences, guint64 tokens, gboolean captured)
 {
@@ -238,7 +258,7 @@ set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, Cos
     piece->scaled_ps[COST_HOST] = 0;
   }
   if ((self->all_reduce[0] != NULL || self->all_reduce[1] != NULL) && tokens > 0) {
-    ps = all_reduce_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
+    ps = engine_sum_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
     set(piece, COST_COMM,
         memo_of(model_all_reduces(self->model) * ps * self->what_if.comm_time, inside));
     piece->base_ps[COST_COMM] += roofline_exchange_ps(self->roofline, tokens);
@@ -271,17 +291,35 @@ shape_tokens(const CostShape *shape)
   return tokens;
 }
 
-/* Adds to a component; if ps is negative takes from it, down to 0. Returns what could not be taken.
- */
+/* The part of a time of which so much is left. */
 static gint64
-add_residual(CostPiece *piece, CostComponent component, gint64 ps, gboolean measured)
+part_left_ps(gint64 part_ps, gint64 was_ps, gint64 left_ps)
 {
-  gint64 *part = measured ? &piece->measured_ps[component] : &piece->scaled_ps[component];
-  gint64 now_ps = MAX(ps, -piece->base_ps[component]);
+  if (part_ps == 0 || part_ps == was_ps) /* all is measured, as a rule */
+    return part_ps == 0 ? 0 : left_ps;
+  return round_within((double)part_ps / (double)was_ps * (double)left_ps, left_ps);
+}
 
-  piece->base_ps[component] += now_ps;
-  *part = CLAMP(*part + now_ps, 0, piece->base_ps[component]);
-  return ps - now_ps;
+/* Takes from a component, of what is measured and what is scaled in it alike, down to 0. Returns
+ * what could not be taken. */
+static gint64
+take_from(CostPiece *piece, CostComponent component, gint64 ps)
+{
+  gint64 was_ps = piece->base_ps[component], left_ps = MAX(was_ps - ps, 0);
+  gint64 measured_ps = part_left_ps(piece->measured_ps[component], was_ps, left_ps);
+  gint64 scaled_ps = part_left_ps(piece->scaled_ps[component], was_ps, left_ps);
+
+  piece->base_ps[component] = left_ps;
+  piece->measured_ps[component] = measured_ps;
+  piece->scaled_ps[component] = MIN(scaled_ps, left_ps - measured_ps);
+  return ps - (was_ps - left_ps);
+}
+
+static void
+add_to(CostPiece *piece, CostComponent component, gint64 ps, gboolean measured)
+{
+  piece->base_ps[component] += ps;
+  *(measured ? &piece->measured_ps[component] : &piece->scaled_ps[component]) += ps;
 }
 
 /* What a whole step takes beyond its operations is time between the small operations. Where a step
@@ -300,26 +338,31 @@ set_residual(const ProfileCost *self, const CostShape *shape, guint64 tokens, Co
   if (residual == NULL || tokens == 0)
     return;
   ps = llround(step_residual_ps(residual, tokens, &inside));
-  ps = add_residual(piece, COST_ELEMENTWISE, ps, inside);
-  add_residual(piece, COST_LINEAR, ps, inside);
+  if (ps >= 0)
+    add_to(piece, COST_ELEMENTWISE, ps, inside);
+  else
+    take_from(piece, COST_LINEAR, take_from(piece, COST_ELEMENTWISE, -ps));
 }
 
 /* Graphs of steps with prefills end before attention, unless the host has a price for pieces, which
- * is against whole graphs. Components that the roofline costs hold no launch of a table. */
+ * is against whole graphs. Components that the roofline costs hold no launch of a table. Attention
+ * that takes less than its launches takes nothing, and the piece holds for one step alone: the
+ * next, over longer contexts, may take more than them. */
 static void
 spare_launches(const ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
   const LaunchSpared *spared = &self->spared;
-  gboolean whole = shape->n_prefills == 0 || roofline_pieces_ps(self->roofline) > 0;
+  gboolean whole = shape->n_prefills == 0 || self->prices_pieces;
 
   if (tokens == 0 || !roofline_is_captured(self->captured, self->captured_tokens, shape, tokens))
     return;
   if (self->linear_fit != NULL)
-    add_residual(piece, COST_LINEAR, -spared->linear_ps, TRUE);
+    take_from(piece, COST_LINEAR, spared->linear_ps);
   if (self->elementwise != NULL)
-    add_residual(piece, COST_ELEMENTWISE, -spared->elementwise_ps, TRUE);
-  if (self->attention != NULL && whole)
-    add_residual(piece, COST_ATTENTION, -spared->attention_ps, TRUE);
+    take_from(piece, COST_ELEMENTWISE, spared->elementwise_ps);
+  if (self->attention != NULL && whole &&
+      take_from(piece, COST_ATTENTION, spared->attention_ps) > 0)
+    piece->steps = 1;
 }
 
 void

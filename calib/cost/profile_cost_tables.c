@@ -129,6 +129,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   if (model_is_uniform(model))
     self->elementwise = elementwise_fit_new(profile, model, tp);
   self->sampling = sampling_new(profile, config, activations);
+  self->own_sums = config->own_sums;
   if (tp > 1) {
     self->all_reduce[0] =
         operation_curve_new(profile, OP_ALL_REDUCE, "custom", activations, 0, 1, tp);
@@ -139,6 +140,8 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   self->host[1] = host_new(profile, eager);
   self->captured = config->captured;
   self->captures_head = config->captures_head;
+  self->prices_pieces = config->in_pieces && config->host != NULL &&
+                        config->host->costs[config->scheduler].piece_ps > 0;
   self->spared = launch_spared_find(profile, model, config->what_if.launch_time);
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;

@@ -42,6 +42,17 @@ append_name(GString *names, const char *what)
     g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", what);
 }
 
+/* "Measured in DTYPE, …", for the caller to free. */
+static char *
+measured_in(const char *dtype, const char *asked)
+{
+  return dtype_is_stand_in(dtype, asked)
+             ? g_strdup_printf("Measured in %s, which stands in for %s (as wide, and at the same "
+                               "rate)",
+                               dtype, asked)
+             : g_strdup_printf("Measured in %s, as tables call %s", dtype, asked);
+}
+
 /* All of `asked` that one dtype serves in place of another make one sentence. */
 static void
 add_stand_ins(GPtrArray *remarks, const Profile *profile, const Asked *asked, guint n)
@@ -51,6 +62,7 @@ add_stand_ins(GPtrArray *remarks, const Profile *profile, const Asked *asked, gu
   for (guint i = 0; i < n; i++) {
     const char *dtype = dtype_serving(profile, asked[i].kind, asked[i].variant, asked[i].asked);
     g_autoptr(GString) names = g_string_new(NULL);
+    g_autofree char *measured = NULL;
     if (told[i] || dtype == NULL || *dtype == '\0' || g_str_equal(dtype, asked[i].asked))
       continue;
     for (guint j = i; j < n; j++)
@@ -60,10 +72,8 @@ add_stand_ins(GPtrArray *remarks, const Profile *profile, const Asked *asked, gu
         told[j] = TRUE;
         append_name(names, asked[j].what);
       }
-    g_ptr_array_add(remarks,
-                    g_strdup_printf("Measured in %s, which stands in for %s (as wide, and at the "
-                                    "same rate): %s.",
-                                    dtype, asked[i].asked, names->str));
+    measured = measured_in(dtype, asked[i].asked);
+    g_ptr_array_add(remarks, g_strdup_printf("%s: %s.", measured, names->str));
   }
 }
 
@@ -118,15 +128,14 @@ add_missing_layers(GPtrArray *remarks, const Profile *profile, const Model *mode
                                              names->str));
 }
 
-/* The dtype that a layer's experts ask for. */
-static const char *
-experts_dtype(const Layer *layer)
+/* Takes the sentence; layers of several kinds say it once. */
+static void
+add_once(GPtrArray *remarks, char *sentence)
 {
-  guint i = 0;
-
-  while (i < layer->n_matrices && layer->matrices[i].copies == 1)
-    i++;
-  return i < layer->n_matrices ? layer->matrices[i].format.name : "";
+  if (g_ptr_array_find_with_equal_func(remarks, sentence, g_str_equal, NULL))
+    g_free(sentence);
+  else
+    g_ptr_array_add(remarks, sentence);
 }
 
 /* Adds how tokens choose experts in the table that serves, which is an assumption, and what the
@@ -141,13 +150,12 @@ add_draws(GPtrArray *remarks, const Profile *profile, const Model *model, const 
         layer->experts > 0 ? moe_fit_distribution(profile, layer, split, &dtype) : NULL;
     if (draws == NULL)
       continue;
-    if (*dtype != '\0' && !g_str_equal(dtype, experts_dtype(layer)))
-      g_ptr_array_add(remarks, g_strdup_printf("Experts in %s are measured in %s.",
-                                               experts_dtype(layer), dtype));
+    if (*dtype != '\0' && !g_str_equal(dtype, moe_fit_dtype(layer)))
+      add_once(remarks,
+               g_strdup_printf("Experts in %s are measured in %s.", moe_fit_dtype(layer), dtype));
     if (g_str_equal(draws, MOE_TOUCHED))
       draws = "each token draws alike from all";
-    g_ptr_array_add(remarks, g_strdup_printf("Assumed of how tokens choose experts: %s.", draws));
-    return;
+    add_once(remarks, g_strdup_printf("Assumed of how tokens choose experts: %s.", draws));
   }
 }
 

@@ -1,6 +1,7 @@
-/* Remarks on where a run's costs come from: dtypes that stand in for others, dtypes that the tables
- * lack, and the machine that the host time is from. They are written into the run's configuration,
- * so its summary and its results show them.
+/* Remarks on where a run's costs come from: dtypes that stand in for others, dtypes and layers that
+ * the tables lack, how their tokens choose experts, what graphs spare of their launches, and the
+ * machine that the host time is from. They are written into the run's configuration, so its summary
+ * and its results show them.
  */
 #pragma once
 

@@ -3,25 +3,29 @@
  * Every kernel takes max(FLOPs / (peak x share), bytes / (bandwidth x share)) + a fixed time.
  *
  *   linear      A product for each matrix: qkv, o, gate+up (or fc1), down (or fc2) and any others.
- *               Weights of 4 bits are read as such and multiplied at 16.
+ *               Weights of 4 bits are read as such and multiplied at 16, but NVFP4 where the device
+ *               multiplies it, and MXFP4 of experts at 8 where its file says what that reaches.
  *   experts     A grouped product: the rows of all, and the bytes of the experts that a batch is
  *               expected to touch, E (1 - (1 - k/E)^tokens), each token's k drawn uniformly from E;
  *               part of the shorter of the two is hidden. They are shared by tensor x data-parallel
  *               ranks, whose engines all have as many tokens as this one. Split by width, a rank
- * has a part of each expert; with expert parallelism a part of fewer experts, down to whole ones,
- * and the rows of the busiest group (experts.h). attention   A prefill by pairs of tokens, n c + n
- * (n + 1) / 2 + n x ramp / 2, fewer with a window; a decode affine in the visible context, with an
- * integer slope. Latent attention decodes absorbed, 2 h (2 r + p) FLOPs and (r + p) elements a
- * token, and makes K and V of cached tokens again for a prefill, 2 h r (d + v) (DeepSeek-V2, 2.1);
- * sparse attention adds its indexer over the whole context (DeepSeek-V3.2). states      A recurrent
- * layer reads and writes its state once, and updates it with 6 FLOPs for each element and token:
- * decay, outer product, read (Mamba-2 and Gated DeltaNet in recurrent form; chunked forms of a
- * prefill take products of the same order). head        The output head of sampled tokens, then
- * sampling over their logits. comm        Two all-reduces a layer: 2 (g - 1) / g of the activations
- * over the bus bandwidth, or (g - 1) times the activations read from the others at once, whichever
- * is faster. host        A time for a step and for each sequence, by scheduler. swap        A
- * copy's launch and its bytes, by copy path. contention  A copy beside a step takes its share of
- * the memory's bandwidth from it.
+ *               has a part of each expert; with expert parallelism a part of fewer experts, down to
+ *               whole ones, and the rows of the busiest group (experts.h).
+ *   attention   A prefill by pairs of tokens, n c + n (n + 1) / 2 + n x ramp / 2, fewer with a
+ *               window; a decode affine in the visible context, with an integer slope. Latent
+ *               attention decodes absorbed, 2 h (2 r + p) FLOPs and (r + p) elements a token, and
+ *               makes K and V of cached tokens again for a prefill, 2 h r (d + v) (DeepSeek-V2,
+ *               2.1); sparse attention adds its indexer over the whole context (DeepSeek-V3.2).
+ *   states      A recurrent layer reads and writes its state once, and updates it with 6 FLOPs for
+ *               each element and token: decay, outer product, read (Mamba-2 and Gated DeltaNet in
+ *               recurrent form; chunked forms of a prefill take products of the same order).
+ *   head        The output head of sampled tokens, then sampling over their logits.
+ *   comm        Two all-reduces a layer: 2 (g - 1) / g of the activations over the bus bandwidth,
+ *               or (g - 1) times the activations read from the others at once, whichever is faster;
+ *               one more, of two numbers a token, where norms go over all heads.
+ *   host        A time for a step and for each sequence, by scheduler.
+ *   swap        A copy's launch and its bytes, by copy path.
+ *   contention  A copy beside a step takes its share of the memory's bandwidth from it.
  *
  * Left out: overlap of kernels except of shared experts (SharedExperts), and full copy queues.
  * Nothing is measured: the mask is always 0. Median error against published tables
@@ -87,6 +91,7 @@ typedef struct {
   guint32 pipeline_parallel_size; /* stages that the layers are split over; 0 is 1 */
   guint32 expert_groups;          /* that experts are dealt out to (ExpertSplit); 0 is 1 */
   SharedExperts shared_experts;
+  gboolean own_sums; /* the engine sums by a kernel of its own or NCCL, not by symmetric memory */
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */
   CapturedKind captured;
@@ -126,7 +131,8 @@ void roofline_wait_for_host(const CostModel *self, const CostShape *shape, CostP
 gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,
                               const CostShape *shape, guint64 tokens);
 
-/* What lies between the pieces of a step that is captured in pieces; 0: it is captured whole. */
+/* The host's time between the pieces of a step that is captured in pieces; 0: it is captured whole,
+ * or that is not known. */
 gint64 roofline_pieces_ps(const CostModel *self);
 
 /* An (m x k) by (k x n) product with weights of a format: what `linear` is made of. */
@@ -144,8 +150,18 @@ double roofline_experts_together_ps(const Device *device, const WhatIf *what_if,
                                     const Layer *layer, const ExpertSplit *split, double routed_ps,
                                     double shared_ps);
 
-/* Of COST_COMM: what engines that share experts, and stages, send each other. */
+/* Of COST_COMM what is no all-reduce of activations: what engines that share experts, and stages,
+ * send each other, and the sums behind norms over all heads. */
 gint64 roofline_exchange_ps(const CostModel *self, guint64 tokens);
+
+/* Messages that an engine without symmetric memory sums by two shots of its own kernel: larger than
+ * one shot serves, and no larger than the kernel does. NCCL sums those beyond. */
+#define TWO_SHOTS_LEAST_BYTES (256 * 1024)
+#define TWO_SHOTS_MOST_BYTES (8 * 1024 * 1024)
+
+/* What such a sum over a model's ranks takes at least; 0: the device's file has no figure, or
+ * another way is taken. */
+double roofline_own_sum_ps(const CostModel *self, double bytes);
 
 /* How a config's ranks share experts. */
 ExpertSplit roofline_expert_split(const RooflineConfig *config);

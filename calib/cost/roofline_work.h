@@ -98,15 +98,18 @@ typedef struct {
   Rate elementwise_token;
   gint64 elementwise_fixed_ps;
   ExpertSplit split;
-  Rate exchange_token; /* of tokens between engines, for all layers */
-  gint64 exchange_fixed_ps;
+  Rate exchange_token;      /* of tokens between engines and stages, for all layers */
+  gint64 exchange_fixed_ps; /* of these, and of sums behind norms over all heads */
   CommWay comm[2];       /* of which engines take the faster; the same twice where there is one */
+  double two_shots_sums; /* all-reduces that may be by two shots, with what_if's factor; 0: none */
+  double token_bytes;    /* of one all-reduce */
+  guint32 ranks;         /* that it is over */
   gboolean communicates; /* there is more than one device */
   gint64 host_step_ps, host_eager_ps, host_pieces_ps;
   Rate host_sequence;
-  gint64 launches_ps; /* of a step with a prompt; 0: it is captured, or not known */
+  gint64 launches_ps;    /* of a step with a prompt; 0: it is captured, or not known */
   gboolean launches_all; /* and of any other step */
-  gint64 work_ps;     /* of the host, beside the device; 0, and of a sequence: nothing is */
+  gint64 work_ps;        /* of the host, beside the device; 0, and of a sequence: nothing is */
   Rate work_sequence;
   gboolean waits; /* a step may wait for copies beside its layers, for launches or for the host */
   CapturedKind captured;
@@ -137,6 +140,9 @@ roofline_memory_ps(const Device *device, const WhatIf *what_if, double bytes, do
 {
   return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
 }
+
+/* roofline_own_sum_ps() of a device. */
+double roofline_two_shots_ps(const Device *device, guint32 ranks, double bytes);
 
 /* What one of `tp` ranks has of a matrix of which there is one. */
 Product roofline_dense_product(const Matrix *matrix, const Mixer *mixer, guint32 tp);

@@ -29,6 +29,7 @@ static const struct {
     {"launch_us", offsetof(Device, copy_launch_ps), 0, 200 * PS_PER_US, PS_PER_US, "us"},
     {"allreduce_latency_us", offsetof(Device, allreduce_latency_ps), 0, 500 * PS_PER_US, PS_PER_US,
      "us"},
+    {"allreduce_step_us", offsetof(Device, allreduce_step_ps), 0, 200 * PS_PER_US, PS_PER_US, "us"},
 };
 
 /* Dense fp16 FLOPs a multiprocessor's tensor cores do in a cycle, with fp32 accumulation, at most

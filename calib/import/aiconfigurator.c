@@ -34,58 +34,57 @@ read_wide(Aiconfigurator *reader, GError **error)
   return csv_table_finish(reader->table, error);
 }
 
-/* Operations that are read where the columns are those below: with others, a table of them is of a
- * form that is not known. */
-static const char *const read_operations[] = {"gemm",
-                                              "compute_scale",
-                                              "scale_matrix",
-                                              "context_attention",
-                                              "generation_attention",
-                                              "mla_context",
-                                              "mla_generation",
-                                              "mla_context_module",
-                                              "mla_generation_module",
-                                              "dsa_context_module",
-                                              "dsa_generation_module",
-                                              "msa_context_module",
-                                              "msa_generation_module",
-                                              "all_reduce",
-                                              "moe",
-                                              "gdn",
-                                              "kda",
-                                              "mamba2",
-                                              NULL};
+/* What a table holds: known by two columns that a kind alone has, in this order. */
+typedef struct {
+  const char *columns[2];
+  const char *operations[AICONFIGURATOR_OPERATIONS]; /* that are read, NULL after the last */
+  gboolean (*read)(Aiconfigurator *reader, GError **error);
+} Kind;
 
+static const Kind kinds[] = {
+    {{"gemm_dtype", "n"}, {"gemm"}, aiconfigurator_read_gemm},
+    {{"quant_dtype", "k"}, {"compute_scale", "scale_matrix"}, aiconfigurator_read_quantize},
+    {{"attn_dtype", "num_key_value_heads"},
+     {"context_attention", "generation_attention"},
+     aiconfigurator_read_attention},
+    {{"mla_dtype", "kv_cache_dtype"},
+     {"mla_context", "mla_generation", "mla_context_module", "mla_generation_module",
+      "dsa_context_module", "dsa_generation_module",
+      "dsa_context_module" AICONFIGURATOR_SKIPS_INDEXER,
+      "dsa_generation_module" AICONFIGURATOR_SKIPS_INDEXER, "msa_context_module",
+      "msa_generation_module"},
+     aiconfigurator_read_mla},
+    {{"bmm_dtype", "num_heads"}, {NULL}, read_absorbed},
+    {{"nccl_dtype", "message_size"}, {"all_reduce"}, aiconfigurator_read_collectives},
+    {{"allreduce_dtype", "message_size"}, {"all_reduce"}, aiconfigurator_read_collectives},
+    {{"moe_dtype", "inter_size"}, {"moe"}, aiconfigurator_read_moe},
+    {{"phase", "d_conv"}, {"mamba2", "gdn", "kda"}, aiconfigurator_read_recurrent},
+};
+
+static gboolean
+is_read_elsewhere(const char *operation)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+    if (g_strv_contains(kinds[i].operations, operation))
+      return TRUE;
+  return FALSE;
+}
+
+/* A table without the columns of any kind: of operations that no cost asks for, or of one that is
+ * read, in a form that is not known. */
 static gboolean
 read_unknown(Aiconfigurator *reader, GError **error)
 {
-  static const char *const none[] = {NULL};
   int op = csv_table_need(reader->table, "op_name");
 
   while (aiconfigurator_next(reader)) {
-    if (g_strv_contains(read_operations, csv_table_text(reader->table, op)))
+    if (is_read_elsewhere(csv_table_text(reader->table, op)))
       csv_table_fail(reader->table, op, "another, as the header has not the columns of this one");
     else
-      aiconfigurator_is_of(reader, none);
+      aiconfigurator_leave_out_operation(reader);
   }
   return csv_table_finish(reader->table, error);
 }
-
-/* By columns that a kind alone has, in order. */
-static const struct {
-  const char *columns[2];
-  gboolean (*read)(Aiconfigurator *reader, GError **error);
-} kinds[] = {
-    {{"gemm_dtype", "n"}, aiconfigurator_read_gemm},
-    {{"quant_dtype", "k"}, aiconfigurator_read_quantize},
-    {{"attn_dtype", "num_key_value_heads"}, aiconfigurator_read_attention},
-    {{"mla_dtype", "kv_cache_dtype"}, aiconfigurator_read_mla},
-    {{"bmm_dtype", "num_heads"}, read_absorbed},
-    {{"nccl_dtype", "message_size"}, aiconfigurator_read_collectives},
-    {{"allreduce_dtype", "message_size"}, aiconfigurator_read_collectives},
-    {{"moe_dtype", "inter_size"}, aiconfigurator_read_moe},
-    {{"phase", "d_conv"}, aiconfigurator_read_recurrent},
-};
 
 static gboolean
 takes(const char *path)
@@ -191,22 +190,29 @@ tell_left_out(Aiconfigurator *reader, const char *name)
     profile_add_note(reader->profile, "%u rows of %s were left out: %s.", all, name, text->str);
 }
 
+/* By its columns; NULL: none. */
+static const Kind *
+find_kind(const CsvTable *table)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+    if (csv_table_column(table, kinds[i].columns[0]) >= 0 &&
+        csv_table_column(table, kinds[i].columns[1]) >= 0)
+      return &kinds[i];
+  return NULL;
+}
+
 static gboolean
 read_rows(Aiconfigurator *reader, const char *path, const char *gpu, GError **error)
 {
-  gboolean (*read)(Aiconfigurator * reader, GError * *error) = read_unknown;
+  static const Kind unknown = {.read = read_unknown}, wide = {.read = read_wide};
   g_autofree char *name = g_path_get_basename(path);
-  CsvTable *table = reader->table;
+  const Kind *kind = g_str_has_prefix(name, "wideep") ? &wide : find_kind(reader->table);
 
-  if (g_str_has_prefix(name, "wideep"))
-    read = read_wide;
-  for (guint i = 0; i < G_N_ELEMENTS(kinds) && read == read_unknown; i++)
-    if (csv_table_column(table, kinds[i].columns[0]) >= 0 &&
-        csv_table_column(table, kinds[i].columns[1]) >= 0)
-      read = kinds[i].read;
+  if (kind == NULL)
+    kind = &unknown;
   add_origin(reader, path, gpu);
-  aiconfigurator_begin(reader);
-  if (!read(reader, error))
+  aiconfigurator_begin(reader, kind->operations);
+  if (!kind->read(reader, error))
     return FALSE;
   import_merge_repeats(reader->profile, reader->first);
   aiconfigurator_derive_cached(reader);

@@ -22,6 +22,20 @@ dtype_of_pair(const char *queries, const char *kv, char **made)
   return g_str_equal(q, k) ? q : *made;
 }
 
+/* The first fields of a shape: prompts of `length` tokens after `before`, or decodes of as many. */
+static void
+set_batch(gint64 *shape, gboolean is_decode, gint64 sequences, gint64 length, gint64 before)
+{
+  if (is_decode) {
+    shape[3] = sequences;
+    shape[4] = length + before;
+    return;
+  }
+  shape[0] = sequences;
+  shape[1] = length;
+  shape[2] = before;
+}
+
 gboolean
 aiconfigurator_read_attention(Aiconfigurator *reader, GError **error)
 {
@@ -34,10 +48,7 @@ aiconfigurator_read_attention(Aiconfigurator *reader, GError **error)
   int latency = csv_table_need(table, "latency");
 
   while (aiconfigurator_next(reader)) {
-    static const char *const of[] = {"context_attention", "generation_attention", NULL};
     gboolean is_decode = g_str_equal(csv_table_text(table, op), "generation_attention");
-    if (!aiconfigurator_is_of(reader, of))
-      continue;
     gint64 sequences = csv_table_whole(table, batch, 1), length = csv_table_whole(table, isl, 1);
     gint64 before = csv_table_whole(table, step, 0), q = csv_table_whole(table, heads, 1);
     gint64 k = csv_table_whole(table, kv_heads, 0); /* 0: as many as heads */
@@ -48,50 +59,57 @@ aiconfigurator_read_attention(Aiconfigurator *reader, GError **error)
     const char *pair =
         dtype_of_pair(csv_table_text(table, dtype), csv_table_text(table, kv), &made);
     OperationKind kind = window > 0 ? OP_ATTENTION_WINDOW : OP_ATTENTION;
-    const gint64 decode[] = {0, 0, 0, sequences, length + before, q, k > 0 ? k : q, width, window};
-    const gint64 prefill[] = {sequences, length, before, 0, 0, q, k > 0 ? k : q, width, window};
+    gint64 shape[OPERATION_SHAPE_MAX] = {0, 0, 0, 0, 0, q, k > 0 ? k : q, width, window};
+    set_batch(shape, is_decode, sequences, length, before);
     if (!csv_table_ok(table))
       continue;
     if (aiconfigurator_whole(table, "beam_width") > 1)
       aiconfigurator_leave_out(reader, "beam search");
     else
-      aiconfigurator_add(reader, kind, "", pair, is_decode ? decode : prefill, time_ms);
+      aiconfigurator_add(reader, kind, "", pair, shape, time_ms);
   }
   return csv_table_finish(table, error);
 }
 
-/* The widths that a row does not have, by its architecture: those of the published configurations.
- * Files without one are of DeepSeek-V3, whose 128 heads tp_size divides. */
+/* What a row does not say, by its architecture: the widths of the published configurations. Files
+ * without one are of DeepSeek-V3, whose 128 heads tp_size divides. */
 typedef struct {
   const char *architecture;
-  gint64 latent, rope, value;
-} LatentWidths;
+  OperationKind operation;
+  gint64 heads_a_kv_head; /* of which a rank has one at least; 0: attention is latent */
+  gint64 widths[3];       /* fields behind heads; the first is kv_heads where it is not latent */
+} Architecture;
 
-static const LatentWidths latent_widths[] = {
-    {"DeepseekV3ForCausalLM", 512, 64, 128},          {"DeepseekV2ForCausalLM", 512, 64, 128},
-    {"DeepseekV32ForCausalLM", 512, 64, 128},         {"GlmMoeDsaForCausalLM", 512, 64, 256},
-    {"KimiK3ForConditionalGeneration", 512, 64, 128},
+enum { DEEPSEEK_HEADS = 128 };
+
+/* MiniMax-M3's 16 heads a KV head are collect_msa_module.py's; it picks 16 blocks of 128 tokens. */
+static const Architecture architectures[] = {
+    {"DeepseekV3ForCausalLM", OP_MLA, 0, {512, 64, 128}},
+    {"DeepseekV2ForCausalLM", OP_MLA, 0, {512, 64, 128}},
+    {"DeepseekV32ForCausalLM", OP_MLA, 0, {512, 64, 128}},
+    {"GlmMoeDsaForCausalLM", OP_MLA, 0, {512, 64, 256}},
+    {"KimiK3ForConditionalGeneration", OP_MLA, 0, {512, 64, 128}},
+    {"MiniMaxM3ForCausalLM", OP_ATTENTION_SPARSE, 16, {0, 128, 16 * 128}},
 };
 
-static const LatentWidths *
-widths_of(const char *architecture)
+static const Architecture *
+find_architecture(const char *name, OperationKind operation)
 {
-  if (*architecture == '\0')
-    return &latent_widths[0];
-  for (guint i = 0; i < G_N_ELEMENTS(latent_widths); i++)
-    if (g_str_equal(latent_widths[i].architecture, architecture))
-      return &latent_widths[i];
+  if (*name == '\0' && operation == OP_MLA)
+    return &architectures[0];
+  for (guint i = 0; i < G_N_ELEMENTS(architectures); i++)
+    if (architectures[i].operation == operation && g_str_equal(architectures[i].architecture, name))
+      return &architectures[i];
   return NULL;
 }
-
-#define SKIPS_INDEXER "_skip_indexer"
 
 /* The variant of a row: "" for the kernels of attention alone, else that of the whole block. */
 static char *
 block_variant(CsvTable *table, const char *architecture)
 {
   const char *products = aiconfigurator_text(table, "gemm_type");
-  gboolean is_shared = g_str_has_suffix(aiconfigurator_text(table, "op_name"), SKIPS_INDEXER);
+  gboolean is_shared =
+      g_str_has_suffix(aiconfigurator_text(table, "op_name"), AICONFIGURATOR_SKIPS_INDEXER);
 
   return *products == '\0'
              ? g_strdup("")
@@ -119,80 +137,51 @@ is_absorbed_prompt(CsvTable *table, gboolean is_decode)
          *aiconfigurator_text(table, "gemm_type") == '\0';
 }
 
-/* A row of MiniMax-M3's block: 16 heads share a KV head, of which a rank has one at least
- * (collect_msa_module.py), and 16 blocks of 128 tokens are picked. */
-static void
-read_picked(Aiconfigurator *reader)
+/* The heads of one rank: of older tables by how many ranks there are. */
+static gint64
+heads_of(CsvTable *table, OperationKind operation)
 {
-  enum { HEADS_A_KV_HEAD = 16, HEAD_DIM = 128, PICKED = 16 * 128 };
-  CsvTable *table = reader->table;
-  gboolean is_decode = strstr(aiconfigurator_text(table, "op_name"), "generation") != NULL;
-  gint64 sequences = aiconfigurator_whole(table, "batch_size");
-  gint64 length = aiconfigurator_whole(table, "isl"), before = aiconfigurator_whole(table, "step");
-  gint64 heads = csv_table_whole(table, csv_table_need(table, "num_heads"), 1);
-  gint64 kv_heads = MAX(1, heads / HEADS_A_KV_HEAD);
-  double time_ms = csv_table_time(table, csv_table_need(table, "latency"));
-  const char *architecture = aiconfigurator_text(table, "architecture");
-  g_autofree char *made = NULL, *variant = NULL;
+  int heads = csv_table_column(table, "num_heads"), column;
+  gint64 ranks;
 
-  csv_table_need(table, "gemm_type");
-  if (!csv_table_ok(table))
-    return;
-  if (!g_str_equal(architecture, "MiniMaxM3ForCausalLM")) {
-    leave_out_architecture(reader);
-    return;
+  if (heads >= 0 || operation != OP_MLA) {
+    column = csv_table_need(table, "num_heads");
+    return column >= 0 ? csv_table_whole(table, column, 1) : 1;
   }
-  variant = block_variant(table, architecture);
-  const char *pair = dtype_of_pair(aiconfigurator_text(table, "mla_dtype"),
-                                   aiconfigurator_text(table, "kv_cache_dtype"), &made);
-  const gint64 decode[] = {0, 0, 0, sequences, length + before, heads, kv_heads, HEAD_DIM, PICKED};
-  const gint64 prefill[] = {sequences, length, before, 0, 0, heads, kv_heads, HEAD_DIM, PICKED};
-  aiconfigurator_add(reader, OP_ATTENTION_SPARSE, variant, pair, is_decode ? decode : prefill,
-                     time_ms);
+  column = csv_table_need(table, "tp_size");
+  ranks = column >= 0 ? csv_table_whole(table, column, 1) : 1;
+  if (DEEPSEEK_HEADS % ranks != 0)
+    csv_table_fail(table, column, "a divisor of DeepSeek-V3's %d heads", DEEPSEEK_HEADS);
+  return MAX(DEEPSEEK_HEADS / ranks, 1);
 }
 
 gboolean
 aiconfigurator_read_mla(Aiconfigurator *reader, GError **error)
 {
-  enum { DEEPSEEK_HEADS = 128 };
   CsvTable *table = reader->table;
   int op = csv_table_need(table, "op_name"), dtype = csv_table_need(table, "mla_dtype");
   int kv = csv_table_need(table, "kv_cache_dtype"), batch = csv_table_need(table, "batch_size");
   int isl = csv_table_need(table, "isl"), latency = csv_table_need(table, "latency");
-  int heads_column = csv_table_column(table, "num_heads");
-  int ranks = heads_column >= 0 ? -1 : csv_table_need(table, "tp_size");
 
   while (aiconfigurator_next(reader)) {
-    static const char *const of[] = {"mla_context",
-                                     "mla_generation",
-                                     "mla_context_module",
-                                     "mla_generation_module",
-                                     "dsa_context_module",
-                                     "dsa_generation_module",
-                                     "dsa_context_module" SKIPS_INDEXER,
-                                     "dsa_generation_module" SKIPS_INDEXER,
-                                     "msa_context_module",
-                                     "msa_generation_module",
-                                     NULL};
-    gboolean is_decode = strstr(csv_table_text(table, op), "generation") != NULL;
-    if (!aiconfigurator_is_of(reader, of))
-      continue;
-    if (g_str_has_prefix(csv_table_text(table, op), "msa_")) {
-      read_picked(reader);
-      continue;
-    }
-    const LatentWidths *widths = widths_of(aiconfigurator_text(table, "architecture"));
+    const char *name = csv_table_text(table, op);
+    gboolean is_decode = strstr(name, "generation") != NULL;
+    OperationKind operation = g_str_has_prefix(name, "msa_") ? OP_ATTENTION_SPARSE : OP_MLA;
+    const Architecture *is =
+        find_architecture(aiconfigurator_text(table, "architecture"), operation);
     gint64 sequences = csv_table_whole(table, batch, 1), length = csv_table_whole(table, isl, 1);
-    gint64 before = aiconfigurator_whole(table, "step");
-    gint64 heads = heads_column >= 0 ? csv_table_whole(table, heads_column, 1)
-                                     : DEEPSEEK_HEADS / csv_table_whole(table, ranks, 1);
+    gint64 before = aiconfigurator_whole(table, "step"), heads = heads_of(table, operation);
     double time_ms = csv_table_time(table, latency);
+    gint64 shape[OPERATION_SHAPE_MAX] = {0};
     g_autofree char *made = NULL, *variant = NULL;
     const char *pair =
         dtype_of_pair(csv_table_text(table, dtype), csv_table_text(table, kv), &made);
+
+    if (operation == OP_ATTENTION_SPARSE)
+      csv_table_need(table, "gemm_type"); /* all of them are blocks */
     if (!csv_table_ok(table))
       continue;
-    if (widths == NULL) {
+    if (is == NULL) {
       leave_out_architecture(reader);
       continue;
     }
@@ -201,12 +190,13 @@ aiconfigurator_read_mla(Aiconfigurator *reader, GError **error)
                                        "servers expand keys and values");
       continue;
     }
-    variant = block_variant(table, widths->architecture);
-    const gint64 decode[] = {
-        0, 0, 0, sequences, length + before, heads, widths->latent, widths->rope, widths->value};
-    const gint64 prefill[] = {sequences,      length,       before,       0, 0, heads,
-                              widths->latent, widths->rope, widths->value};
-    aiconfigurator_add(reader, OP_MLA, variant, pair, is_decode ? decode : prefill, time_ms);
+    variant = block_variant(table, is->architecture);
+    set_batch(shape, is_decode, sequences, length, before);
+    shape[5] = heads;
+    memcpy(shape + 6, is->widths, sizeof is->widths);
+    if (is->heads_a_kv_head > 0)
+      shape[6] = MAX(1, heads / is->heads_a_kv_head);
+    aiconfigurator_add(reader, operation, variant, pair, shape, time_ms);
   }
   return csv_table_finish(table, error);
 }

@@ -40,8 +40,9 @@ static const char *const known_columns[] = {
 };
 
 void
-aiconfigurator_begin(Aiconfigurator *reader)
+aiconfigurator_begin(Aiconfigurator *reader, const char *const *operations_read)
 {
+  reader->operations = operations_read;
   for (guint i = 0; i < G_N_ELEMENTS(of_file); i++)
     reader->columns[i] = csv_table_need(reader->table, of_file[i]);
   for (int i = 0; i < (int)csv_table_n_columns(reader->table); i++)
@@ -57,10 +58,17 @@ is_of_engine(const Aiconfigurator *reader)
 
   if (reader->engine == NULL)
     return TRUE;
-  engine = g_strdup_printf(
-      "%s %s", csv_table_text(reader->table, reader->columns[AICONFIGURATOR_FRAMEWORK]),
-      csv_table_text(reader->table, reader->columns[AICONFIGURATOR_VERSION]));
+  engine = g_strdup_printf("%s %s",
+                           csv_table_text(reader->table, reader->columns[AICONFIGURATOR_FRAMEWORK]),
+                           csv_table_text(reader->table, reader->columns[AICONFIGURATOR_VERSION]));
   return import_is_engine(engine, reader->engine);
+}
+
+static gboolean
+is_read(const Aiconfigurator *reader)
+{
+  return reader->operations[0] == NULL ||
+         g_strv_contains(reader->operations, aiconfigurator_text(reader->table, "op_name"));
 }
 
 static gboolean
@@ -94,40 +102,37 @@ check_origin(Aiconfigurator *reader)
     } else if (!g_str_equal(reader->values[i], text)) {
       csv_table_fail(reader->table, reader->columns[i],
                      "%s, as in the first row (a profile takes an operation from one%s)",
-                     reader->values[i],
-                     i == AICONFIGURATOR_DEVICE ? "" : "; --engine says which");
+                     reader->values[i], i == AICONFIGURATOR_DEVICE ? "" : "; --engine says which");
       return FALSE;
     }
   }
   return TRUE;
 }
 
-gboolean
-aiconfigurator_next(Aiconfigurator *reader)
+static void
+leave_out_version(Aiconfigurator *reader)
 {
-  while (csv_table_next(reader->table)) {
-    if (!csv_table_ok(reader->table))
-      return FALSE;
-    if (is_of_engine(reader))
-      return check_origin(reader);
-    g_autofree char *reason = g_strdup_printf(
-        "the version %s, where %s is asked for",
-        csv_table_text(reader->table, reader->columns[AICONFIGURATOR_VERSION]), reader->engine);
-    aiconfigurator_leave_out(reader, reason);
-  }
-  return FALSE;
+  g_autofree char *reason = g_strdup_printf(
+      "the version %s, where %s is asked for",
+      csv_table_text(reader->table, reader->columns[AICONFIGURATOR_VERSION]), reader->engine);
+
+  aiconfigurator_leave_out(reader, reason);
 }
 
 gboolean
-aiconfigurator_is_of(Aiconfigurator *reader, const char *const *operations_known)
+aiconfigurator_next(Aiconfigurator *reader)
 {
-  const char *name = aiconfigurator_text(reader->table, "op_name");
-  g_autofree char *reason = NULL;
-
-  if (g_strv_contains(operations_known, name))
-    return TRUE;
-  reason = g_strdup_printf("the operation %s, which no cost asks for", name);
-  aiconfigurator_leave_out(reader, reason);
+  while (csv_table_next(reader->table) && csv_table_ok(reader->table)) {
+    if (!is_of_engine(reader)) {
+      leave_out_version(reader);
+      continue;
+    }
+    if (!check_origin(reader))
+      return FALSE;
+    if (is_read(reader))
+      return TRUE;
+    aiconfigurator_leave_out_operation(reader);
+  }
   return FALSE;
 }
 
@@ -156,6 +161,15 @@ aiconfigurator_leave_out(Aiconfigurator *reader, const char *reason)
   guint rows = GPOINTER_TO_UINT(g_hash_table_lookup(reader->left_out, reason));
 
   g_hash_table_insert(reader->left_out, g_strdup(reason), GUINT_TO_POINTER(rows + 1));
+}
+
+void
+aiconfigurator_leave_out_operation(Aiconfigurator *reader)
+{
+  g_autofree char *reason = g_strdup_printf("the operation %s, which no cost asks for",
+                                            aiconfigurator_text(reader->table, "op_name"));
+
+  aiconfigurator_leave_out(reader, reason);
 }
 
 const char *

@@ -23,9 +23,6 @@ aiconfigurator_read_gemm(Aiconfigurator *reader, GError **error)
   int latency = csv_table_need(table, "latency");
 
   while (aiconfigurator_next(reader)) {
-    static const char *const of[] = {"gemm", NULL};
-    if (!aiconfigurator_is_of(reader, of))
-      continue;
     const gint64 shape[] = {
         csv_table_whole(table, m, 1),
         csv_table_whole(table, n, 1),
@@ -51,9 +48,6 @@ aiconfigurator_read_quantize(Aiconfigurator *reader, GError **error)
   int latency = csv_table_need(table, "latency");
 
   while (aiconfigurator_next(reader)) {
-    static const char *const of[] = {"compute_scale", "scale_matrix", NULL};
-    if (!aiconfigurator_is_of(reader, of))
-      continue;
     const gint64 shape[] = {csv_table_whole(table, m, 1), csv_table_whole(table, k, 1)};
     double time_ms = csv_table_number(table, latency);
     gboolean is_scale = g_str_equal(csv_table_text(table, op), "compute_scale");
@@ -92,13 +86,13 @@ aiconfigurator_read_collectives(Aiconfigurator *reader, GError **error)
   CsvTable *table = reader->table;
   int nccl = csv_table_column(table, "nccl_dtype");
   int dtype = nccl >= 0 ? nccl : csv_table_need(table, "allreduce_dtype");
-  int op = csv_table_need(table, "op_name"), kernel = csv_table_need(table, "kernel_source");
+  int kernel = csv_table_need(table, "kernel_source");
   int gpus = csv_table_need(table, "num_gpus"), message = csv_table_need(table, "message_size");
   int latency = csv_table_need(table, "latency");
 
   while (aiconfigurator_next(reader)) {
     const char *name = import_dtype(csv_table_text(table, dtype));
-    const char *source = csv_table_text(table, kernel), *collective = csv_table_text(table, op);
+    const char *source = csv_table_text(table, kernel);
     gint64 elements = csv_table_whole(table, message, 1), ranks = csv_table_whole(table, gpus, 2);
     double time_ms = csv_table_time(table, latency);
     const gint64 shape[] = {elements * element_bytes(name), ranks};
@@ -106,12 +100,6 @@ aiconfigurator_read_collectives(Aiconfigurator *reader, GError **error)
       csv_table_fail(table, dtype, "half, float16, bfloat16, float32, int8 or fp8");
     if (!csv_table_ok(table))
       continue;
-    if (!g_str_equal(collective, "all_reduce")) {
-      g_autofree char *reason =
-          g_strdup_printf("the collective %s, which tensor parallelism does not use", collective);
-      aiconfigurator_leave_out(reader, reason);
-      continue;
-    }
     if (g_str_equal(source, "oneCCL")) {
       aiconfigurator_leave_out(reader, "the all_reduce of oneCCL, which no engine here calls");
       continue;
@@ -134,10 +122,7 @@ aiconfigurator_read_moe(Aiconfigurator *reader, GError **error)
   for (guint i = 0; i < G_N_ELEMENTS(names); i++)
     columns[i] = csv_table_need(table, names[i]);
   while (aiconfigurator_next(reader)) {
-    static const char *const of[] = {"moe", NULL};
     gint64 shape[OPERATION_SHAPE_MAX] = {0};
-    if (!aiconfigurator_is_of(reader, of))
-      continue;
     double time_ms = csv_table_time(table, latency);
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
       shape[i] = csv_table_whole(table, columns[i], 1);
@@ -183,10 +168,7 @@ aiconfigurator_read_recurrent(Aiconfigurator *reader, GError **error)
       csv_table_column(table, "d_state") >= 0 ? &mamba_columns : &delta_columns;
 
   while (aiconfigurator_next(reader)) {
-    static const char *const of[] = {"mamba2", "gdn", "kda", NULL};
     gboolean is_decode = g_str_equal(csv_table_text(table, phase), "generation");
-    if (!aiconfigurator_is_of(reader, of))
-      continue;
     g_autofree char *variant =
         g_strdup_printf("%s/%s/%s", csv_table_text(table, op), csv_table_text(table, kernel),
                         is_decode ? "decode" : "prefill");

@@ -17,9 +17,10 @@ squeeze(const char *text)
   return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-/* A card by what its name holds, and the shipped device that it is. */
+/* A card by what its name holds, and the shipped device that it is. `own`: what it is called where
+ * it is another card than that device. */
 typedef struct {
-  const char *part, *other, *device;
+  const char *part, *other, *device, *own;
 } Card;
 
 /* The first card whose two parts both occur in the name; NULL: none. */
@@ -27,40 +28,40 @@ static const Card *
 find_card(const char *gpu_name)
 {
   /* Cards made for one country with slower links (A800, H800) compute as those that they are made
-   * from. */
+   * from: both are the one shipped device. */
   static const Card known[] = {
-      {"laptop", "", NULL},
-      {"rtxpro6000", "", "rtx-pro-6000"},
-      {"gh200", "", "gh200"},
-      {"h100", "pcie", "h100-pcie"},
-      {"h100", "nvl", "h100-nvl"},
-      {"h100", "", "h100-sxm"},
-      {"h800", "", "h100-sxm"},
-      {"h200", "", "h200"},
-      {"gb200", "", "gb200"},
-      {"gb300", "", "gb300"},
-      {"b300", "", "b300"},
-      {"b200", "", "b200"},
-      {"a100", "40gb", "a100-40gb"},
-      {"a100", "", "a100-80gb"},
-      {"a800", "", "a100-80gb"},
-      {"l40s", "", "l40s"},
-      {"l40", "", NULL},
-      {"a6000", "", "rtx-a6000"},
-      {"a5000", "", "rtx-a5000"},
-      {"6000ada", "", "rtx-6000-ada"},
-      {"rtx3090", "", "rtx-3090"},
-      {"rtx5090d", "", NULL},
-      {"rtx5090", "", "rtx-5090"},
-      {"h20e", "", NULL},
-      {"h203e", "", NULL},
-      {"h20", "", "h20"},
-      {"nvidial4", "", "l4"},
-      {"nvidiaa10g", "", NULL},
-      {"nvidiaa10", "", "a10"},
-      {"rtx4090d", "", NULL},
-      {"rtx4090", "", "rtx-4090"},
-      {"mi300x", "", "mi300x"},
+      {"laptop", "", NULL, NULL},
+      {"rtxpro6000", "", "rtx-pro-6000", NULL},
+      {"gh200", "", "gh200", NULL},
+      {"h100", "pcie", "h100-pcie", NULL},
+      {"h100", "nvl", "h100-nvl", NULL},
+      {"h100", "", "h100-sxm", NULL},
+      {"h800", "", "h100-sxm", "h800"},
+      {"h200", "", "h200", NULL},
+      {"gb200", "", "gb200", NULL},
+      {"gb300", "", "gb300", NULL},
+      {"b300", "", "b300", NULL},
+      {"b200", "", "b200", NULL},
+      {"a100", "40gb", "a100-40gb", NULL},
+      {"a100", "", "a100-80gb", NULL},
+      {"a800", "", "a100-80gb", "a800"},
+      {"l40s", "", "l40s", NULL},
+      {"l40", "", NULL, NULL},
+      {"a6000", "", "rtx-a6000", NULL},
+      {"a5000", "", "rtx-a5000", NULL},
+      {"6000ada", "", "rtx-6000-ada", NULL},
+      {"rtx3090", "", "rtx-3090", NULL},
+      {"rtx5090d", "", NULL, NULL},
+      {"rtx5090", "", "rtx-5090", NULL},
+      {"h20e", "", NULL, NULL},
+      {"h203e", "", NULL, NULL},
+      {"h20", "", "h20", NULL},
+      {"nvidial4", "", "l4", NULL},
+      {"nvidiaa10g", "", NULL, NULL},
+      {"nvidiaa10", "", "a10", NULL},
+      {"rtx4090d", "", NULL, NULL},
+      {"rtx4090", "", "rtx-4090", NULL},
+      {"mi300x", "", "mi300x", NULL},
   };
   g_autofree char *name = squeeze(gpu_name);
 
@@ -83,7 +84,7 @@ import_guess_card(const char *gpu_name)
 {
   const Card *card = find_card(gpu_name);
 
-  return card != NULL && card->device != NULL ? card->part : NULL;
+  return card == NULL || card->own == NULL ? import_guess_device(gpu_name) : card->own;
 }
 
 static char *

@@ -22,8 +22,8 @@ PROFILE_IMPORTERS(PROFILE_IMPORTER_DECLARE)
  * is of another device. `gpu_name` is what the source calls it. */
 void import_know_device(Profile *profile, const char *gpu_name);
 
-/* The card that a source's name means: "a800" and "a100" are two, although both count as the shipped
- * device a100-80gb. NULL if it is none that is known. */
+/* The card that a source's name means: the shipped device, or what is called otherwise and counts
+ * as one ("a800" is no a100-80gb). NULL if it is none that is known. */
 const char *import_guess_card(const char *gpu_name);
 
 /* Adds a sentence to the note, unless it is there. */

@@ -171,25 +171,28 @@ is_one_unknown(const Selection *self)
   return TRUE;
 }
 
-/* Leaves those of one device; they must be of one, unless the profile says which is meant. */
+/* Leaves those of the device that the profile names. */
+static void
+keep_device(Selection *self)
+{
+  for (guint i = self->gpus->len; i-- > 0;)
+    if (g_strcmp0(import_guess_device(self->gpus->pdata[i]), self->device) != 0) {
+      leave_out(self, i);
+      self->of_devices++;
+    }
+}
+
+/* Those of the profile's device; where it names none they must be of one. */
 static gboolean
 select_device(Selection *self, GError **error)
 {
-  const char *first;
-
-  if (self->gpus->len == 0 || (self->device != NULL && is_one_unknown(self)))
+  if (self->device != NULL) {
+    if (!is_one_unknown(self))
+      keep_device(self);
     return TRUE;
-  for (guint i = 0; self->device != NULL && i < self->gpus->len;) {
-    if (g_strcmp0(import_guess_device(self->gpus->pdata[i]), self->device) == 0) {
-      i++;
-      continue;
-    }
-    leave_out(self, i);
-    self->of_devices++;
   }
-  first = self->device == NULL ? self->gpus->pdata[0] : "";
-  for (guint i = 1; self->device == NULL && i < self->gpus->len; i++) {
-    const char *other = self->gpus->pdata[i];
+  for (guint i = 1; i < self->gpus->len; i++) {
+    const char *first = self->gpus->pdata[0], *other = self->gpus->pdata[i];
     if (g_strcmp0(import_guess_device(first), import_guess_device(other)) == 0)
       continue;
     g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_DEVICE,

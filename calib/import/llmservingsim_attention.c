@@ -1,16 +1,17 @@
 /* LLMServingSim's tables of attention, of skewed contexts and of layers with a state.
  *
- *   attention.csv         prefill_chunk, kv_prefill or prefill_key, n_decode, kv_decode, time_us
- * and, of newer versions, layer and decode_q_len skew.csv
- * n,nb,pc,kp,kvs,kv_big,t_mean_us,t_max_us,t_skew_us and layer, decode_q_len linear_attention.csv
- * layer,prefill_tokens,n_decode,time_us
+ *   attention.csv         prefill_chunk,kv_prefill or prefill_key,n_decode,kv_decode,time_us
+ *   skew.csv              n,nb,pc,kp,kvs,kv_big,t_mean_us,t_max_us,t_skew_us
+ *   linear_attention.csv  layer,prefill_tokens,n_decode,time_us
+ *
+ * Newer versions of the first two have layer and decode_q_len, too.
  *
  * prefill_key is the mean over the chunk's tokens of how far its own sequence looks back: what is
  * cached and half of its chunk. A key below half of the tokens is of as few equal chunks, of
  * sequences of their own, as make it so (the profiler's categories.py).
  *
  * A sparse layer runs two kernels on the same axes, the indexer and attention; their times add up
- * to one sample.
+ * to one sample. Of rows that repeat a kernel at one shape the mean counts.
  */
 #include "llmservingsim.h"
 
@@ -27,15 +28,16 @@ layer_of(const Model *model, MixerKind kind)
   return NULL;
 }
 
-/* What a layer of the table is: a kernel of an operation, of which a sample has `parts`. */
+/* What a layer of the table is: a kernel of an operation, and which of the n_parts that a sample is
+ * made of. */
 typedef struct {
   OperationKind operation;
   const char *variant;
   const Mixer *mixer;
-  guint part, parts; /* this one's bit, and those of a sample */
+  guint part, n_parts;
 } Kernel;
 
-enum { PART_ATTENTION = 1, PART_INDEXER = 2 };
+enum { PART_ATTENTION, PART_INDEXER, PARTS };
 
 static gboolean
 find_kernel(const Model *model, const char *name, Kernel *kernel)
@@ -46,9 +48,9 @@ find_kernel(const Model *model, const char *name, Kernel *kernel)
   gboolean is_attention = g_str_equal(name, "attention");
 
   if (is_attention && full != NULL)
-    *kernel = (Kernel){OP_ATTENTION, "", &full->mixer, PART_ATTENTION, PART_ATTENTION};
+    *kernel = (Kernel){OP_ATTENTION, "", &full->mixer, PART_ATTENTION, 1};
   else if (is_attention && latent != NULL)
-    *kernel = (Kernel){OP_MLA, "", &latent->mixer, PART_ATTENTION, PART_ATTENTION};
+    *kernel = (Kernel){OP_MLA, "", &latent->mixer, PART_ATTENTION, 1};
   else if (sparse != NULL && g_str_equal(name, "indexer"))
     *kernel = (Kernel){.part = PART_INDEXER};
   else if (sparse != NULL && g_str_equal(name, is_latent ? "attention" : "sparse_attention"))
@@ -59,7 +61,7 @@ find_kernel(const Model *model, const char *name, Kernel *kernel)
     kernel->operation = is_latent ? OP_MLA : OP_ATTENTION_SPARSE;
     kernel->variant = is_latent ? MLA_SPARSE : "";
     kernel->mixer = &sparse->mixer;
-    kernel->parts = PART_ATTENTION | PART_INDEXER;
+    kernel->n_parts = PARTS;
   }
   return TRUE;
 }
@@ -83,10 +85,12 @@ set_heads(const Kernel *kernel, gint64 ranks, gint64 *shape)
     shape[3] = mixer->window;
 }
 
-/* A sample whose parts come in rows of their own. */
+/* A sample whose parts come in rows of their own, one or several each. */
 typedef struct {
   ProfileSample sample;
-  guint there, parts;
+  guint n_parts;
+  double part_ns[PARTS]; /* of all its rows */
+  guint rows[PARTS];
 } Sum;
 
 static guint
@@ -118,7 +122,7 @@ add_part(LlmServingSim *reader, GHashTable *sums, const Kernel *kernel, const gi
       time_us);
   Sum *sum;
 
-  if (kernel->parts == kernel->part) {
+  if (kernel->n_parts == 1) {
     profile_add(reader->profile, &sample);
     return;
   }
@@ -126,12 +130,11 @@ add_part(LlmServingSim *reader, GHashTable *sums, const Kernel *kernel, const gi
   if (sum == NULL) {
     sum = g_new0(Sum, 1);
     sum->sample = sample;
-    sum->parts = kernel->parts;
+    sum->n_parts = kernel->n_parts;
     g_hash_table_insert(sums, &sum->sample, sum);
-  } else {
-    sum->sample.median_ns += sample.median_ns;
   }
-  sum->there |= kernel->part;
+  sum->part_ns[kernel->part] += sample.median_ns;
+  sum->rows[kernel->part]++;
 }
 
 static gint
@@ -142,14 +145,27 @@ compare_sums(gconstpointer a, gconstpointer b)
   return memcmp(x->sample.shape, y->sample.shape, sizeof x->sample.shape);
 }
 
+/* The time of all parts; FALSE where one has no row. */
+static gboolean
+add_up(const Sum *sum, double *ns)
+{
+  *ns = 0;
+  for (guint i = 0; i < sum->n_parts; i++) {
+    if (sum->rows[i] == 0)
+      return FALSE;
+    *ns += sum->part_ns[i] / sum->rows[i];
+  }
+  return TRUE;
+}
+
 static void
 add_sums(LlmServingSim *reader, GHashTable *sums)
 {
   g_autoptr(GList) all = g_list_sort(g_hash_table_get_values(sums), compare_sums);
 
   for (GList *at = all; at != NULL; at = at->next) {
-    const Sum *sum = at->data;
-    if (sum->there == sum->parts)
+    Sum *sum = at->data;
+    if (add_up(sum, &sum->sample.median_ns))
       profile_add(reader->profile, &sum->sample);
     else
       llmservingsim_leave_out(reader, "shapes of sparse attention that lack the indexer's row or "
@@ -158,12 +174,14 @@ add_sums(LlmServingSim *reader, GHashTable *sums)
 }
 
 /* How the chunks of a row are split: `prefills` of new_tokens each after cached_tokens. FALSE if
- * they are not equal. */
+ * they are not equal, or more than there are tokens. */
 static gboolean
 split_chunks(gint64 tokens, double key, gint64 *prefills, gint64 *new_tokens, gint64 *cached_tokens)
 {
   double chunks = ceil((double)tokens / (2 * key));
 
+  if (chunks > (double)tokens)
+    return FALSE;
   *prefills = MAX(1, (gint64)chunks);
   *new_tokens = tokens / *prefills;
   *cached_tokens = (gint64)MAX(0, llround(key - (double)*new_tokens / 2));
@@ -261,13 +279,13 @@ llmservingsim_read_skew(LlmServingSim *reader, CsvTable *table, GError **error)
  * which are one kernel of ours; the decodes' two. */
 static const struct {
   const char *layer, *variant;
-  guint part, parts;
+  guint part, n_parts;
 } state_kernels[] = {
-    {"gdn_conv_prefill", "gdn/causal_conv1d_fn/prefill", 1, 1},
-    {"gdn_post_conv", "gdn/chunk_gated_delta_rule/prefill", 1, 3},
-    {"gdn_prefill", "gdn/chunk_gated_delta_rule/prefill", 2, 3},
-    {"gdn_conv_decode", "gdn/causal_conv1d_update/decode", 1, 1},
-    {"gdn_decode", "gdn/fused_recurrent_gated_delta_rule/decode", 1, 1},
+    {"gdn_conv_prefill", "gdn/causal_conv1d_fn/prefill", 0, 1},
+    {"gdn_post_conv", "gdn/chunk_gated_delta_rule/prefill", 0, 2},
+    {"gdn_prefill", "gdn/chunk_gated_delta_rule/prefill", 1, 2},
+    {"gdn_conv_decode", "gdn/causal_conv1d_update/decode", 0, 1},
+    {"gdn_decode", "gdn/fused_recurrent_gated_delta_rule/decode", 0, 1},
 };
 
 gboolean
@@ -302,7 +320,7 @@ llmservingsim_read_states(LlmServingSim *reader, CsvTable *table, GError **error
     const Kernel kernel = {.operation = OP_RECURRENT,
                            .variant = state_kernels[i].variant,
                            .part = state_kernels[i].part,
-                           .parts = state_kernels[i].parts};
+                           .n_parts = state_kernels[i].n_parts};
     const gint64 shape[OPERATION_SHAPE_MAX] = {
         tokens > 0 ? 1 : sequences,
         MAX(tokens, 1),

@@ -1,7 +1,7 @@
 /* hardware.yaml of LLMServingSim's profiler: what collectives of a card's servers take.
  *
  *   spec.gpu_name, measured.interconnect: npus, dtype and a list of samples, each with collective,
- *   bytes, us and us_graphed
+ *   bytes, us and us_graphed, a key a line
  *
  * Bytes of an all-reduce are those of its input. What tensor parallelism does not use is counted.
  */
@@ -17,7 +17,8 @@ typedef struct {
   guint line, sample_line;
   gboolean in_samples;
   char *gpu, *dtype, *collective;
-  double ranks, bytes, us, us_graphed;
+  gint64 ranks, bytes;
+  double us, us_graphed;
 } Hardware;
 
 static void
@@ -46,14 +47,28 @@ refuse(const Hardware *self, guint line, const char *key, const char *found, con
   return FALSE;
 }
 
+#define MOST 1e18
+
 static gboolean
 read_number(const Hardware *self, const char *key, const char *text, double *value, GError **error)
 {
   char *stop;
 
   *value = g_ascii_strtod(text, &stop);
-  return (stop != text && *stop == '\0' && *value > 0 && *value < 1e18) ||
+  return (stop != text && *stop == '\0' && *value > 0 && *value < MOST) ||
          refuse(self, self->line, key, text, "a number above 0", error);
+}
+
+static gboolean
+read_whole(const Hardware *self, const char *key, const char *text, gint64 *value, GError **error)
+{
+  double number;
+
+  if (!read_number(self, key, text, &number, error))
+    return FALSE;
+  *value = (gint64)number;
+  return (double)*value == number ||
+         refuse(self, self->line, key, text, "a whole number above 0", error);
 }
 
 /* The sample that the lines before have told, if there was one. */
@@ -71,7 +86,7 @@ end_sample(Hardware *self, GError **error)
     return refuse(self, self->sample_line, "collective", self->collective,
                   "npus of at least 2 and dtype before the samples", error);
   if (g_str_equal(self->collective, "all_reduce")) {
-    const gint64 shape[OPERATION_SHAPE_MAX] = {(gint64)self->bytes, (gint64)self->ranks};
+    const gint64 shape[OPERATION_SHAPE_MAX] = {self->bytes, self->ranks};
     const ProfileSample sample = llmservingsim_sample(self->reader, OP_ALL_REDUCE, "nccl",
                                                       import_dtype(self->dtype), shape, us);
     profile_add(self->reader->profile, &sample);
@@ -81,7 +96,8 @@ end_sample(Hardware *self, GError **error)
     llmservingsim_leave_out(self->reader, what);
   }
   g_clear_pointer(&self->collective, g_free);
-  self->bytes = self->us = self->us_graphed = 0;
+  self->bytes = 0;
+  self->us = self->us_graphed = 0;
   return TRUE;
 }
 
@@ -92,13 +108,18 @@ replace(char **text, const char *value)
   *text = g_strdup(value);
 }
 
+/* npus, dtype and samples are of what comes behind them: they end the sample before. */
 static gboolean
 read_pair(Hardware *self, const char *key, const char *value, GError **error)
 {
+  static const char *const ahead[] = {"samples", "npus", "dtype", NULL};
+
+  if (g_strv_contains(ahead, key) && !end_sample(self, error))
+    return FALSE;
   if (g_str_equal(key, "samples"))
     self->in_samples = TRUE;
   else if (g_str_equal(key, "npus"))
-    return read_number(self, key, value, &self->ranks, error);
+    return read_whole(self, key, value, &self->ranks, error);
   else if (g_str_equal(key, "dtype"))
     replace(&self->dtype, value);
   else if (!self->in_samples)
@@ -106,12 +127,25 @@ read_pair(Hardware *self, const char *key, const char *value, GError **error)
   else if (g_str_equal(key, "collective"))
     replace(&self->collective, value);
   else if (g_str_equal(key, "bytes"))
-    return read_number(self, key, value, &self->bytes, error);
+    return read_whole(self, key, value, &self->bytes, error);
   else if (g_str_equal(key, "us"))
     return read_number(self, key, value, &self->us, error);
   else if (g_str_equal(key, "us_graphed"))
     return read_number(self, key, value, &self->us_graphed, error);
   return TRUE;
+}
+
+/* What a scalar says: without its quotes, if it has any. In place. */
+static char *
+scalar(char *text)
+{
+  char *value = g_strstrip(text);
+  gsize end = strlen(value);
+
+  if (end < 2 || strchr("'\"", value[0]) == NULL || value[end - 1] != value[0])
+    return value;
+  value[end - 1] = '\0';
+  return value + 1;
 }
 
 static gboolean
@@ -128,7 +162,7 @@ read_line(Hardware *self, char *line, GError **error)
       return FALSE;
     self->sample_line = self->line;
   }
-  return read_pair(self, is_item ? text + 2 : text, g_strstrip(colon + 1), error);
+  return read_pair(self, is_item ? text + 2 : text, scalar(colon + 1), error);
 }
 
 /* What a line calls the GPU, NULL if it does not. Caller frees. */
@@ -137,8 +171,13 @@ gpu_name(const char *line)
 {
   static const char key[] = "gpu_name:";
 
+  g_autofree char *value = NULL;
+
   line += strspn(line, " ");
-  return g_str_has_prefix(line, key) ? g_strstrip(g_strdup(line + strlen(key))) : NULL;
+  if (!g_str_has_prefix(line, key))
+    return NULL;
+  value = g_strdup(line + strlen(key));
+  return g_strdup(scalar(value));
 }
 
 gboolean

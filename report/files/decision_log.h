@@ -13,8 +13,9 @@
 
 typedef struct DecisionLog DecisionLog;
 
-/* config: an object whose keys go into the header, but for the executor's, so that equal decisions
- * give equal bytes; it is not kept. A path that ends in .gz is compressed. */
+/* config: an object whose keys go into the header, but for the executor's and where values are
+ * from, so that equal decisions give equal bytes; it is not kept. A path that ends in .gz is
+ * compressed. */
 DecisionLog *decision_log_open(const char *path, const Workload *workload, json_t *config,
                                GError **error);
 Observer *decision_log_observer(DecisionLog *log);

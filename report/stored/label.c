@@ -15,11 +15,12 @@ static const char *const preferred[] = {
 };
 
 /* Whether the setting is never an axis: replicas differ in it, or it identifies what another
- * setting names. */
+ * setting names, or tells what follows from others and from the run. */
 static gboolean
 is_no_axis(const char *key)
 {
   return g_str_equal(key, "seed") || g_str_equal(key, "program_version") ||
+         g_str_equal(key, "assumed") ||
          g_str_has_prefix(key, "profile.") || g_str_has_prefix(key, "defaults.");
 }
 

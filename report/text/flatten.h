@@ -1,4 +1,5 @@
-/* A JSON value as rows: every leaf with its path, '.' between an object and its member. */
+/* A JSON value as rows: every leaf with its path, '.' between an object and its member; of an empty
+ * object there is none. */
 #pragma once
 
 #include <glib.h>

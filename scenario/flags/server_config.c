@@ -40,7 +40,8 @@ take_setting(ServerArgs *args, const char *file, const YamlSetting *setting, GHa
     return TRUE; /* said of the first key of the group */
   if (value != NULL &&
       (g_ascii_strcasecmp(value, "true") == 0 || g_ascii_strcasecmp(value, "false") == 0)) {
-    value[0] = g_ascii_tolower(value[0]);
+    for (char *letter = value; *letter != '\0'; letter++)
+      *letter = g_ascii_tolower(*letter);
     if (!args->server->file_wins && g_str_equal(value, "false"))
       return TRUE; /* as if the flag were not there */
     if (flag != NULL && flag->is_switch && g_str_equal(value, "true"))

@@ -233,9 +233,10 @@ static gboolean
 turns_graphs_off(const ServerFlag *flag, const char *name, const char *value)
 {
   static const char *const off[] = {"false", "null", "~", NULL};
+  g_autofree char *word = value != NULL ? g_ascii_strdown(value, -1) : NULL;
 
-  return flag->use == FLAG_GRAPHS && strchr(name, '.') == NULL && value != NULL &&
-         g_strv_contains(off, value);
+  return flag->use == FLAG_GRAPHS && strchr(name, '.') == NULL && word != NULL &&
+         g_strv_contains(off, word);
 }
 
 gboolean

@@ -7,13 +7,11 @@ content_key_make_prefix(const Workload *workload, guint32 unit, Sequence *sequen
 {
   const Request *request = workload_request(workload, sequence->request);
   const guint64 *hashes = (const guint64 *)(gpointer)workload->hashes->data;
-  guint64 covered =
-      MIN((guint64)request->hash_count * request->hash_block_tokens, request->prompt_tokens);
   guint64 key = 0;
   guint32 hash = 0;
 
   sequence->has_prefix_keys = TRUE;
-  sequence->n_prefix_keys = (guint32)(covered / unit);
+  sequence->n_prefix_keys = request_hashed_tokens(request) / unit;
   if (sequence->n_prefix_keys == 0)
     return;
   sequence->prefix_keys = g_new(guint64, sequence->n_prefix_keys);

@@ -13,14 +13,6 @@
  */
 #include "groups.h"
 
-/* A sequence's blocks in one group. */
-struct GroupTable {
-  guint32 *ids; /* [length]; 0: given back, or never taken */
-  guint32 length, room;
-  guint32 first;      /* blocks before it have been given back */
-  guint32 registered; /* blocks before it are known to the cache */
-};
-
 static void
 free_cache(Pool *pool)
 {
@@ -28,6 +20,7 @@ free_cache(Pool *pool)
 
   named_blocks_clear(&cache->blocks);
   g_free(cache->kind_of);
+  g_free(cache->units_of);
   g_array_unref(cache->new_states);
   g_free(cache);
 }
@@ -40,18 +33,6 @@ count(Pool *pool)
 
   pool->free_blocks = cache->blocks.free_blocks;
   pool->evicted |= cache->blocks.evicted;
-}
-
-/* Keys of states that the step being decided writes. */
-static GArray *
-new_states(const Pool *pool)
-{
-  GroupCache *cache = pool->contents;
-
-  if (cache->decision != pool->decisions)
-    cache->new_states->len = 0;
-  cache->decision = pool->decisions;
-  return cache->new_states;
 }
 
 static gboolean
@@ -129,19 +110,24 @@ admission_blocks(Pool *pool, Sequence *sequence, const PoolPrefix *prefix, guint
       blocks += cache->blocks.of[id].references == 0;
     }
     if (kind->kind == KV_STATE && hits > 0 &&
-        contains(new_states(pool), group_cache_key(cache, sequence, g, hits - 1)))
+        contains(group_cache_new_states(pool), group_cache_key(cache, sequence, g, hits - 1)))
       return G_MAXUINT32;
   }
   return blocks;
 }
 
 static void
+add_room(GroupTable *table)
+{
+  table->room = MAX(64, 2 * table->room);
+  table->ids = g_renew(guint32, table->ids, table->room);
+}
+
+static inline void
 append(GroupTable *table, guint32 id)
 {
-  if (table->length == table->room) {
-    table->room = MAX(16, 2 * table->room);
-    table->ids = g_renew(guint32, table->ids, table->room);
-  }
+  if (table->length == table->room)
+    add_room(table);
   table->ids[table->length++] = id;
 }
 
@@ -160,6 +146,24 @@ tables_of(const GroupCache *cache, Sequence *sequence)
     sequence->n_group_tables = cache->groups->n_groups;
   }
   return sequence->group_tables;
+}
+
+/* Free blocks of windows in the prefix: where less of it is found they are not needed. */
+static guint32
+idle_windows(Pool *pool, Sequence *sequence, const PoolPrefix *prefix)
+{
+  const GroupCache *cache = pool->contents;
+  guint32 blocks = 0, cached = prefix->tokens, id;
+
+  for (guint32 g = 0; g < cache->groups->n_groups; g++) {
+    const KvGroupKind *kind = cache->kind_of[g];
+    if (kind->kind == KV_WHOLE)
+      continue;
+    for (guint32 i = (guint32)kv_group_gone_blocks(kind, cached); i < cached / kind->block_tokens;
+         i++)
+      blocks += group_cache_find(cache, sequence, g, i, &id) && cache->blocks.of[id].references == 0;
+  }
+  return blocks;
 }
 
 static void
@@ -307,56 +311,26 @@ take_to(Pool *pool, Sequence *sequence, guint32 tokens)
   count(pool);
 }
 
-/* TRUE if the block is one of the `needed` blocks before the last multiple of the alignment up to
- * `tokens`. */
-static gboolean
-ends_at(const GroupCache *cache, const KvGroupKind *kind, guint32 index, guint32 needed,
-        guint32 tokens)
-{
-  guint32 end = tokens / cache->alignment * cache->alignment / kind->block_tokens;
-
-  return index < end && index + needed >= end;
-}
-
-/* TRUE if the cache keeps a full block of that index. */
-static gboolean
-is_kept(const GroupCache *cache, const Sequence *sequence, const KvGroupKind *kind, guint32 index)
-{
-  guint32 in_alignment = cache->alignment / kind->block_tokens;
-  guint32 needed =
-      kind->kind == KV_STATE ? 1 : (kind->window - 1 + kind->block_tokens - 1) / kind->block_tokens;
-
-  if (cache->retention == RETAIN_REPLAYED)
-    return ends_at(cache, kind, index, needed, sequence->result.prompt_tokens - 1) ||
-           ends_at(cache, kind, index, needed, sequence->shared_prefix_tokens);
-  return cache->retention == RETAIN_ALL || kind->kind == KV_STATE || needed >= in_alignment ||
-         index % in_alignment + needed >= in_alignment;
-}
-
 static void
-commit(Pool *pool, Sequence *sequence, guint32 tokens)
+change(Pool *pool, Sequence *sequence, guint32 settled, guint32 known, guint32 tokens)
 {
   GroupCache *cache = pool->contents;
-  guint32 aligned =
-      cache->retention == RETAIN_ALL ? tokens : tokens / cache->alignment * cache->alignment;
+  GroupTable *tables = sequence->group_tables;
+  guint32 n = cache->groups->n_groups;
 
-  if (sequence->blocks == 0)
-    return;
-  for (guint32 g = 0; g < cache->groups->n_groups; g++) {
-    const KvGroupKind *kind = cache->kind_of[g];
-    GroupTable *table = &sequence->group_tables[g];
-    gboolean dense = kind->kind == KV_WHOLE || kind->kind == KV_CHUNKS;
-    guint32 full = MIN(aligned / kind->block_tokens, table->length);
-    for (guint32 i = table->registered; i < full; i++) {
-      guint64 key = group_cache_key(cache, sequence, g, i);
-      if (table->ids[i] == 0 || !(dense || is_kept(cache, sequence, kind, i)))
-        continue;
-      named_blocks_register(&cache->blocks, table->ids[i], key);
-      if (kind->kind == KV_STATE)
-        g_array_append_val(new_states(pool), key);
+  group_cache_commit(pool, sequence, known);
+  for (guint32 g = 0; g < n; g++)
+    if (cache->kind_of[g]->kind != KV_WHOLE) {
+      guint32 gone = (guint32)kv_group_gone_blocks(cache->kind_of[g], settled);
+      if (gone > tables[g].first)
+        give(cache, sequence, g, MIN(gone, tables[g].length));
     }
-    table->registered = MAX(table->registered, full);
+  for (guint32 g = 0; g < n; g++) {
+    guint32 needed = blocks_of(cache->kind_of[g], tokens);
+    for (; tables[g].length < needed; sequence->blocks++)
+      append(&tables[g], named_blocks_take(&cache->blocks));
   }
+  count(pool);
 }
 
 static PoolPrefix
@@ -397,13 +371,15 @@ static const ContentsClass contents_groups = {
     .free = free_cache,
     .find = find,
     .share = share,
-    .commit = commit,
+    .commit = group_cache_commit,
     .release = release,
     .forget = forget,
     .give_back = give_back,
     .lacks = lacks,
     .take_to = take_to,
+    .change = change,
     .admission_blocks = admission_blocks,
+    .idle_windows = idle_windows,
 };
 
 void

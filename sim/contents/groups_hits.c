@@ -105,6 +105,8 @@ group_cache_hits(const GroupCache *cache, Sequence *sequence, guint32 most_token
   guint32 whole = ask_kinds(&search, TRUE, most_tokens);
   guint32 hits = whole, before;
 
+  sequence->hashed_tokens =
+      request_hashed_tokens(workload_request(cache->workload, sequence->request));
   do {
     before = hits;
     hits = ask_kinds(&search, FALSE, before);

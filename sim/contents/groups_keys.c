@@ -1,7 +1,5 @@
 /* Keys of the groups' blocks, and which block holds what. */
-#include "content_key.h"
 #include "groups.h"
-#include "sim/mix.h"
 
 void
 group_cache_align(GroupCache *cache)
@@ -17,16 +15,9 @@ group_cache_align(GroupCache *cache)
     for (guint32 j = 0; j < kind->groups; j++)
       cache->kind_of[n++] = kind;
   }
-}
-
-guint64
-group_cache_key(const GroupCache *cache, Sequence *sequence, guint32 group, guint32 index)
-{
-  guint32 units = cache->kind_of[group]->block_tokens / cache->unit_tokens;
-  guint64 content =
-      content_key(cache->workload, cache->unit_tokens, sequence, (index + 1) * units - 1);
-
-  return MAX(mix64(content + (group + 1) * MIX64_STEP), 1);
+  cache->units_of = g_new(guint32, n);
+  while (n-- > 0)
+    cache->units_of[n] = cache->kind_of[n]->block_tokens / cache->unit_tokens;
 }
 
 gboolean

@@ -10,10 +10,7 @@
 static inline guint32
 radix_covered_pages(const RadixTree *tree, const Request *request)
 {
-  guint64 tokens =
-      MIN((guint64)request->hash_count * request->hash_block_tokens, request->prompt_tokens);
-
-  return (guint32)(tokens / tree->page_tokens);
+  return request_hashed_tokens(request) / tree->page_tokens;
 }
 
 /* Index of the hash that covers the page's last token and all before it. */

@@ -1,4 +1,4 @@
-/* What the kernels of recurrent layers mean for the states that the prefix cache keeps.
+/* The states that the prefix cache keeps, and what the kernels of recurrent layers mean for them.
  *
  * A kernel that can leave a state within a step spares a prefill a step of its own for the last kept
  * state. Mamba 2's can since vLLM 0.32, the gated delta rule's since 0.33 where they are
@@ -9,6 +9,24 @@
 #include "sim/kv_groups.h"
 
 enum { FLASHINFER_ALIGNMENT = 64, FLASHINFER_KEY = 128 };
+
+gboolean
+kv_groups_keep_states(KvGroups *groups)
+{
+  guint32 tokens = 0;
+  gboolean states = FALSE;
+
+  for (guint i = 0; i < groups->n_kinds; i++)
+    if (groups->kinds[i].kind == KV_WHOLE)
+      tokens = MAX(tokens, groups->kinds[i].block_tokens);
+  for (guint i = 0; i < groups->n_kinds; i++) {
+    if (groups->kinds[i].kind != KV_STATE)
+      continue;
+    groups->kinds[i].block_tokens = tokens;
+    states = TRUE;
+  }
+  return !states || tokens > 0;
+}
 
 static gboolean
 has_flashinfer_delta(const Mixer *mixer, double compute_capability)

@@ -284,7 +284,8 @@ vllm_schedule(Scheduler *self, Step *step)
     stable = self->swapped.length == 0 || vllm_schedule_swapped(&d);
     if (self->swapped.length == 0 && (self->held.length == 0 || vllm_schedule_held(&d)) &&
         self->waiting.length > 0)
-      stable = vllm_schedule_waiting(&d);
+      stable = ((VllmState *)self->state)->blocked.is_noted ? vllm_schedule_waiting_noted(&d)
+                                                            : vllm_schedule_waiting(&d);
   }
   if (pace->keeps && !note_pace(&d, pace))
     stable = FALSE;
@@ -302,6 +303,10 @@ vllm_begin(Scheduler *self)
 
   pace->keeps = self->config.prefill_schedule_interval > 1 && vllm_has_rule(self, RULE_PACES_ALONE);
   pace->last_prefill = -(gint64)self->config.prefill_schedule_interval;
+  /* Where states are cached steps are only repeated while nothing is lost. */
+  ((VllmState *)self->state)->blocked.is_noted =
+      (self->pool.class->names_blocks || self->copies_beside) && !pace->keeps &&
+      (self->pool.groups == NULL || self->clock.growth != NULL);
 }
 
 void

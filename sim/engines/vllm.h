@@ -40,9 +40,21 @@ typedef struct {
   GArray *requests; /* of guint32: the starved ones; NULL before there were any */
 } VllmStarved;
 
+/* What the last decision found of who waits, where it was a step of decodes alone and all that waits
+ * stays blocked while the pool shrinks and no copy ends (vllm_waiting.c). */
+typedef struct {
+  gboolean is_noted; /* to find the same again costs more than to note it: blocks are looked up one by
+                        one, or many steps are not repeated */
+  guint64 decision;  /* Pool.decisions then, and so on */
+  guint64 changes, offload_changes;
+  const Sequence *head;
+  guint32 available_blocks, running, budget, threshold;
+} VllmBlocked;
+
 typedef struct {
   VllmPace pace;
   VllmStarved starved;
+  VllmBlocked blocked;
 } VllmState;
 
 /* What one decision goes by. */
@@ -54,6 +66,7 @@ typedef struct {
   gboolean hold;       /* no prefills now, by the interval */
   gboolean prefills;   /* the step has a prefill */
   guint32 owed_blocks; /* that starved sequences wait for, while they are copied out */
+  gboolean passes_for_now; /* somebody was passed over who may not be in a later step */
   gboolean unmet;      /* the victim policy found nobody for a sequence that lacks blocks */
   Sequence *behind;    /* the first behind the members, with STARVES_ON */
 } VllmDecision;
@@ -174,6 +187,8 @@ gboolean vllm_schedule_held(VllmDecision *d);
 /* Admits waiting sequences. FALSE if a later step might decide otherwise although the pool has only
  * shrunk. */
 gboolean vllm_schedule_waiting(VllmDecision *d);
+/* The same, which notes who is blocked, and does not look again at those that still are. */
+gboolean vllm_schedule_waiting_noted(VllmDecision *d);
 
 /* With copies beside the steps: notes what the running pass found of starved sequences. */
 void vllm_note_starved(VllmDecision *d);

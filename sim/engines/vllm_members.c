@@ -82,7 +82,7 @@ vllm_first_short_member(Scheduler *self, guint32 *left, guint32 *short_blocks)
 {
   const DueList *due;
 
-  if (self->clock.growth != NULL)
+  if (self->clock.counted)
     return first_short_counted(self, left, short_blocks);
   if (self->clock.groups != NULL)
     return first_short_named(self, left, short_blocks);
@@ -168,9 +168,14 @@ static gboolean
 supply_named(VllmDecision *d)
 {
   Scheduler *self = d->self;
+  const GroupGrowth *growth = self->clock.growth;
   Sequence *member;
 
-  while ((member = decode_clock_next_change(&self->clock)) != NULL) {
+  if (growth != NULL && growth->taken[self->clock.place] <= self->pool.free_blocks) {
+    scheduler_change_all(self, 0);
+    return TRUE;
+  }
+  while ((member = decode_clock_next_change(&self->clock, 0)) != NULL) {
     scheduler_begin_change(self, member);
     if (!find_blocks(d, member, scheduler_member_lacks(self, member)))
       return FALSE;
@@ -190,7 +195,7 @@ vllm_supply_members(VllmDecision *d)
   if (self->clock.groups == NULL)
     goes_on = supply_due(d);
   else
-    goes_on = self->clock.growth != NULL ? supply_counted(d) : supply_named(d);
+    goes_on = self->clock.counted ? supply_counted(d) : supply_named(d);
   if (!self->clock.supplied)
     scheduler_note_supplied(self);
   return goes_on;

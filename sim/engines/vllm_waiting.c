@@ -6,6 +6,10 @@
  */
 #include "vllm.h"
 
+/* What becomes of a waiting sequence. Where the pass ends it ends in the next decisions, too, as long
+ * as the pool only shrinks and no copy ends, but for PASS_ENDS_FOR_NOW. */
+typedef enum { ADMITTED, PASSED_OVER, PASS_ENDS, PASS_ENDS_FOR_NOW } Outcome;
+
 /* Blocks for all that the sequence has to compute. */
 static guint32
 whole_blocks(Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, gboolean knows_windows)
@@ -88,9 +92,19 @@ reserved_blocks(const Scheduler *self)
   return reserved;
 }
 
-/* Begins to load what the host has of the sequence, which holds its blocks from now on. FALSE:
- * there are too few. */
+/* TRUE if a load that finds too few blocks will not find them while the pool shrinks. Of the hits
+ * those that are free may be lost; then the host may lack them, and the sequence be admitted without
+ * a load, or be passed over because they are being copied. */
 static gboolean
+lacks_for_good(const Scheduler *self, const Sequence *sequence, const PoolPrefix *prefix,
+               gboolean lacks_whole)
+{
+  return prefix->idle == 0 ||
+         (lacks_whole && !offload_is_copying(self->offload, sequence, prefix->blocks));
+}
+
+/* Begins to load what the host has of the sequence, which holds its blocks from now on. */
+static Outcome
 load(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 blocks)
 {
   Scheduler *self = d->self;
@@ -98,14 +112,14 @@ load(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 bloc
   guint64 free_blocks = self->pool.free_blocks;
   guint64 spared = (self->running.length > 0 ? self->watermark_blocks : 0) + (guint64)idle_hits;
   guint32 whole = vllm_blocks_after(self, 0, sequence_length(sequence));
+  gboolean lacks_whole = self->config.reserve_full_isl && whole - hits + spared > free_blocks;
 
-  if ((self->config.reserve_full_isl && whole - hits + spared > free_blocks) ||
-      blocks + spared + reserved_blocks(self) > free_blocks) {
+  if (lacks_whole || blocks + spared + reserved_blocks(self) > free_blocks) {
     self->memory_bound = TRUE;
-    return FALSE;
+    return lacks_for_good(self, sequence, prefix, lacks_whole) ? PASS_ENDS : PASS_ENDS_FOR_NOW;
   }
   if (!scheduler_admits(self, sequence, blocks + idle_hits, whole - hits + idle_hits, 0))
-    return FALSE;
+    return PASS_ENDS_FOR_NOW;
   pool_share(&self->pool, sequence, prefix);
   pool_grow(&self->pool, sequence, hits + blocks);
   sequence->computed_tokens = (hits + blocks) * self->config.block_size;
@@ -113,7 +127,7 @@ load(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 bloc
   offload_note_waiting(self->offload, sequence, TRUE);
   waiting_queue_remove(&self->waiting, sequence);
   sequence_queue_push_tail(&self->held, sequence);
-  return TRUE;
+  return ADMITTED;
 }
 
 /* Admits a sequence whose load is over, if the blocks that it lacks are free. */
@@ -168,7 +182,32 @@ vllm_schedule_held(VllmDecision *d)
   return TRUE;
 }
 
-typedef enum { ADMITTED, PASSED_OVER, PASS_ENDS, PASS_ENDS_FOR_NOW } Outcome;
+/* TRUE if the blocks that a sequence lacks do not become fewer where hits of it are lost. Then it has
+ * more to compute: a chunk that is limited needs less, and so does what is loaded instead. */
+static gboolean
+is_blocked_for_good(const VllmDecision *d, const Sequence *sequence, const PoolPrefix *prefix)
+{
+  const Scheduler *self = d->self;
+
+  if (self->config.reserve_full_isl)
+    return self->offload == NULL || prefix->idle == 0 ||
+           !offload_is_copying(self->offload, sequence, prefix->blocks);
+  return self->offload == NULL &&
+         vllm_wanted_tokens(d, sequence, 0, d->budget) == sequence_length(sequence);
+}
+
+/* The same where groups' blocks have names: a shorter hit may end in windows that others hold. */
+static gboolean
+lacks_without_windows(Scheduler *self, Sequence *sequence, const PoolPrefix *prefix)
+{
+  gboolean knows_windows = (self->class->features & SCHEDULER_GATE_KNOWS_WINDOWS) != 0;
+  guint64 spared = self->running.length > 0 ? self->watermark_blocks : 0;
+
+  return self->config.reserve_full_isl &&
+         whole_blocks(self, sequence, prefix, knows_windows) + spared >
+             (guint64)scheduler_available_blocks(self, sequence) +
+                 pool_idle_windows(&self->pool, sequence, prefix);
+}
 
 /* Tries to admit a waiting sequence, which may begin to load instead. */
 static Outcome
@@ -182,10 +221,11 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
 
   if (self->offload != NULL && !offload_lookup(self->offload, sequence, hits, &loadable)) {
     offload_note_waiting(self->offload, sequence, TRUE);
+    d->passes_for_now |= prefix.idle > 0 && !offload_has_jobs(sequence);
     return PASSED_OVER;
   }
   if (loadable > 0)
-    return load(d, sequence, &prefix, loadable) ? ADMITTED : PASS_ENDS_FOR_NOW;
+    return load(d, sequence, &prefix, loadable);
   if (d->hold && cached + 1 < sequence_length(sequence))
     return PASS_ENDS_FOR_NOW;
   if (tokens > d->budget && vllm_has_rule(self, RULE_LONG_PROMPT_STOPS))
@@ -202,13 +242,50 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
   }
   if (admit(d, sequence, &prefix, tokens))
     return ADMITTED;
-  /* A hit that is lost leaves more to compute: a chunk that is then limited needs less, and so does
-   * what is then loaded instead. */
-  if (cached == 0 || self->config.reserve_full_isl ||
-      (self->offload == NULL &&
-       vllm_wanted_tokens(d, sequence, 0, d->budget) == sequence_length(sequence)))
+  if (cached == 0 || (self->pool.groups != NULL && self->clock.growth != NULL
+                          ? lacks_without_windows(self, sequence, &prefix)
+                          : is_blocked_for_good(d, sequence, &prefix)))
     return PASS_ENDS;
   return PASS_ENDS_FOR_NOW;
+}
+
+static guint64
+changes_on_host(const Scheduler *self)
+{
+  return self->offload != NULL ? offload_changes(self->offload) : 0;
+}
+
+/* TRUE if the last decision found everybody blocked, and this one would find the same. */
+static gboolean
+is_blocked_as_before(const VllmDecision *d, const VllmBlocked *noted)
+{
+  const Scheduler *self = d->self;
+
+  return noted->decision + 1 == self->pool.decisions && noted->changes == self->changes &&
+         noted->head == self->waiting.known.head && step_is_only_decodes(d->step) &&
+         scheduler_available_blocks(self, NULL) <= noted->available_blocks &&
+         noted->running == self->running.length + self->returning.length &&
+         noted->budget == d->budget && noted->threshold == d->threshold &&
+         noted->offload_changes == changes_on_host(self);
+}
+
+/* Nobody was admitted, and nobody will be while the pool shrinks and no copy ends. */
+static void
+note_blocked(const VllmDecision *d, VllmBlocked *noted)
+{
+  const Scheduler *self = d->self;
+
+  *noted = (VllmBlocked){
+      .is_noted = TRUE,
+      .decision = self->pool.decisions,
+      .changes = self->changes,
+      .offload_changes = changes_on_host(self),
+      .head = self->waiting.known.head,
+      .available_blocks = scheduler_available_blocks(self, NULL),
+      .running = self->running.length + self->returning.length,
+      .budget = d->budget,
+      .threshold = d->threshold,
+  };
 }
 
 gboolean
@@ -231,12 +308,29 @@ vllm_schedule_waiting(VllmDecision *d)
     else if (outcome != ADMITTED)
       break;
   }
-  stable = outcome != PASS_ENDS_FOR_NOW;
+  stable = outcome != PASS_ENDS_FOR_NOW && !d->passes_for_now;
   if (skipped->length > 1)
     d->step->idle_changes = TRUE;
   if (skipped->length > 0)
     stable = FALSE;
   while (skipped->length > 0)
     waiting_queue_push_head(&self->waiting, sequence_queue_pop_head(skipped));
+  return stable;
+}
+
+gboolean
+vllm_schedule_waiting_noted(VllmDecision *d)
+{
+  const Scheduler *self = d->self;
+  VllmBlocked *noted = &((VllmState *)self->state)->blocked;
+  gboolean stable;
+
+  if (is_blocked_as_before(d, noted)) {
+    noted->decision = self->pool.decisions;
+    return TRUE;
+  }
+  stable = vllm_schedule_waiting(d);
+  if (stable && self->stride && step_is_only_decodes(d->step))
+    note_blocked(d, noted);
   return stable;
 }

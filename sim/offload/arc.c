@@ -1,5 +1,7 @@
 #include "arc.h"
 
+#include "chains.h"
+
 typedef enum { T1, T2, B1, B2, N_LISTS } ListName;
 
 typedef struct Entry Entry;
@@ -8,7 +10,10 @@ struct Entry {
   guint64 key;
   ListName list;
   Entry *previous, *next; /* in the list, a ring around its anchor */
+  Entry *chain_next;
 };
+
+CHAINS_DEFINE(Entries, entries, Entry);
 
 typedef struct {
   Entry anchor;
@@ -19,7 +24,7 @@ struct Arc {
   guint32 capacity_blocks;
   double target; /* length that T1 is to have, blocks */
   List lists[N_LISTS];
-  GHashTable *entries; /* by their keys; owns them */
+  Entries entries;
 };
 
 Arc *
@@ -30,7 +35,7 @@ arc_new(guint32 capacity_blocks)
   arc->capacity_blocks = capacity_blocks;
   for (ListName l = T1; l < N_LISTS; l++)
     arc->lists[l].anchor.previous = arc->lists[l].anchor.next = &arc->lists[l].anchor;
-  arc->entries = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+  entries_init(&arc->entries);
   return arc;
 }
 
@@ -39,14 +44,14 @@ arc_free(Arc *arc)
 {
   if (arc == NULL)
     return;
-  g_hash_table_unref(arc->entries);
+  entries_clear(&arc->entries);
   g_free(arc);
 }
 
 static Entry *
 find(const Arc *arc, guint64 key)
 {
-  return g_hash_table_lookup(arc->entries, &key);
+  return entries_find(&arc->entries, key);
 }
 
 static void
@@ -107,10 +112,7 @@ arc_insert(Arc *arc, guint64 key)
     move(arc, entry, T1);
     return;
   }
-  entry = g_new0(Entry, 1);
-  entry->key = key;
-  append(arc, entry, T1);
-  g_hash_table_insert(arc->entries, &entry->key, entry);
+  append(arc, entries_add(&arc->entries, key), T1);
 }
 
 void
@@ -145,7 +147,7 @@ trim_ghosts(Arc *arc)
     while (arc->lists[l].length > arc->capacity_blocks) {
       Entry *oldest = arc->lists[l].anchor.next;
       take_out(arc, oldest);
-      g_hash_table_remove(arc->entries, &oldest->key);
+      entries_drop(&arc->entries, oldest);
     }
 }
 

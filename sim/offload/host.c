@@ -46,6 +46,19 @@ offload_host_run_end(const Offload *offload, const OffloadRequest *request, guin
   return i;
 }
 
+gboolean
+offload_host_is_copying(const Offload *offload, const OffloadRequest *request, guint32 end)
+{
+  if (offload->own != NULL)
+    return request->jobs != NULL;
+  for (guint32 i = 0; i < end; i++) {
+    TierState state = tier_state(offload->shared, key_at(request, i));
+    if (state == TIER_STORING || state == TIER_PINNED)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 /* Notes how the request uses its block; the first use raises the block's rank. */
 static void
 use(Offload *offload, OffloadRequest *request, guint32 index, UseFlag how)

@@ -63,6 +63,7 @@ struct Offload {
   PrivateTier *own; /* the host, where requests share no prefixes, */
   Tier *shared;     /* and where they do; one of the two is NULL */
   guint32 next_job;
+  guint64 changes;           /* jobs that began or ended */
   guint32 step_first_job;    /* the first job decided since a step began */
   OfferCounts *counts;       /* shared, with a threshold; else NULL */
   GPtrArray *jobs;           /* of OffloadJob, under way, in the order of their ids */
@@ -103,6 +104,9 @@ void offload_host_know(Offload *offload, Sequence *sequence, guint32 end);
  * *copying: some of them are being stored or loaded. */
 guint32 offload_host_run_end(const Offload *offload, const OffloadRequest *request, guint32 first,
                              guint32 end, gboolean *copying);
+/* TRUE if one of the first `end` blocks, which are known, is being stored or loaded. */
+gboolean offload_host_is_copying(const Offload *offload, const OffloadRequest *request,
+                                 guint32 end);
 /* Begins a job that loads all its blocks. */
 void offload_host_load(Offload *offload, OffloadJob *job);
 /* Makes room for those of the blocks [first, end) that are to be stored, *n_new of them. FALSE:

@@ -90,6 +90,25 @@ offload_lookup(Offload *offload, Sequence *sequence, guint32 hits, guint32 *bloc
   return TRUE;
 }
 
+gboolean
+offload_is_copying(const Offload *offload, const Sequence *sequence, guint32 blocks)
+{
+  return sequence->offload != NULL && offload->jobs->len > 0 &&
+         offload_host_is_copying(offload, sequence->offload, blocks);
+}
+
+gboolean
+offload_has_jobs(const Sequence *sequence)
+{
+  return sequence->offload != NULL && sequence->offload->jobs != NULL;
+}
+
+guint64
+offload_changes(const Offload *offload)
+{
+  return offload->changes;
+}
+
 void
 offload_load(Offload *offload, Step *step, Sequence *sequence, guint32 hits, guint32 blocks)
 {

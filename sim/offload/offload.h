@@ -41,6 +41,12 @@ void offload_free(Offload *offload);
  * pool has. FALSE if the sequence must wait: its own jobs are under way, or what it would load is
  * being stored, or loaded for another. */
 gboolean offload_lookup(Offload *offload, Sequence *sequence, guint32 hits, guint32 *blocks);
+/* TRUE if one of the sequence's first `blocks` blocks is being stored, or loaded, for whomever. */
+gboolean offload_is_copying(const Offload *offload, const Sequence *sequence, guint32 blocks);
+/* TRUE if jobs of the sequence are under way. */
+gboolean offload_has_jobs(const Sequence *sequence);
+/* How often jobs began or ended: else nothing changes on the host. */
+guint64 offload_changes(const Offload *offload);
 /* Decides to load `blocks` blocks behind the first `hits`; the sequence holds GPU blocks for them.
  */
 void offload_load(Offload *offload, Step *step, Sequence *sequence, guint32 hits, guint32 blocks);

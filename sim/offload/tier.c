@@ -1,11 +1,10 @@
 #include "tier.h"
 
 #include "arc.h"
+#include "chains.h"
 #include "sim/heap.h"
 
 const char *const tier_policy_names[] = {"lru", "arc", NULL};
-
-#define FIRST_CHAINS 1024 /* a power of 2 */
 
 typedef struct TierBlock TierBlock;
 
@@ -20,6 +19,8 @@ struct TierBlock {
   TierBlock *chain_next;
 };
 
+CHAINS_DEFINE(Blocks, blocks, TierBlock);
+
 /* A block in the queue of those that may go, with its place in the order of when it came there. */
 typedef struct {
   guint64 rank;
@@ -28,13 +29,9 @@ typedef struct {
 } Queued;
 
 struct Tier {
-  guint32 room_blocks, used_blocks;
+  guint32 room_blocks;
   guint64 last_rank;
-  /* A hash table by key with links in the blocks; keys are mixed well. Each use looks up several.
-   */
-  TierBlock **chains;
-  guint64 chain_mask;  /* at least as many chains as blocks */
-  TierBlock *spare;    /* linked by chain_next */
+  Blocks blocks;
   guint32 n_evictable; /* ready ones without readers */
   /* Every evictable block, in a heap, first to go first. A use only moves a block back in the
    * order, so an entry is looked at when it comes to the top: there what has readers leaves, and
@@ -101,22 +98,11 @@ tier_new(guint32 blocks, TierPolicy policy)
   Tier *tier = g_new0(Tier, 1);
 
   tier->room_blocks = blocks;
-  tier->chain_mask = FIRST_CHAINS - 1;
-  tier->chains = g_new0(TierBlock *, FIRST_CHAINS);
+  blocks_init(&tier->blocks);
   tier->queue = g_array_new(FALSE, FALSE, sizeof(Queued));
   if (policy == TIER_ARC)
     tier->arc = arc_new(blocks);
   return tier;
-}
-
-static void
-free_chain(TierBlock *block)
-{
-  while (block != NULL) {
-    TierBlock *next = block->chain_next;
-    g_free(block);
-    block = next;
-  }
 }
 
 void
@@ -126,55 +112,14 @@ tier_free(Tier *tier)
     return;
   g_array_unref(tier->queue);
   arc_free(tier->arc);
-  for (guint64 i = 0; i <= tier->chain_mask; i++)
-    free_chain(tier->chains[i]);
-  free_chain(tier->spare);
-  g_free(tier->chains);
+  blocks_clear(&tier->blocks);
   g_free(tier);
-}
-
-/* The link to the block of that key, or where it would be. */
-static TierBlock **
-link_of(const Tier *tier, guint64 key)
-{
-  TierBlock **link = &tier->chains[key & tier->chain_mask];
-
-  while (*link != NULL && (*link)->key != key)
-    link = &(*link)->chain_next;
-  return link;
 }
 
 static TierBlock *
 find(const Tier *tier, guint64 key)
 {
-  return *link_of(tier, key);
-}
-
-/* Twice as many chains. */
-static void
-add_chains(Tier *tier)
-{
-  g_autofree TierBlock **old = g_steal_pointer(&tier->chains);
-  guint64 n = tier->chain_mask + 1;
-
-  tier->chain_mask = 2 * n - 1;
-  tier->chains = g_new0(TierBlock *, 2 * n);
-  for (guint64 i = 0; i < n; i++)
-    for (TierBlock *block = old[i], *next; block != NULL; block = next) {
-      TierBlock **link = &tier->chains[block->key & tier->chain_mask];
-      next = block->chain_next;
-      block->chain_next = *link;
-      *link = block;
-    }
-}
-
-static void
-drop(Tier *tier, TierBlock *block)
-{
-  *link_of(tier, block->key) = block->chain_next;
-  block->chain_next = tier->spare;
-  tier->spare = block;
-  tier->used_blocks--;
+  return blocks_find(&tier->blocks, key);
 }
 
 static gboolean
@@ -186,7 +131,7 @@ is_evictable(const TierBlock *block)
 guint32
 tier_used_blocks(const Tier *tier)
 {
-  return tier->used_blocks;
+  return (guint32)tier->blocks.count;
 }
 
 TierState
@@ -292,7 +237,7 @@ make_room_by_arc(Tier *tier, guint32 missing, const guint64 *keys, guint32 n_key
   for (guint i = 0; i < victims->len; i++) {
     TierBlock *block = find(tier, g_array_index(victims, guint64, i));
     tier->n_evictable--;
-    drop(tier, block);
+    blocks_drop(&tier->blocks, block);
   }
   return enough;
 }
@@ -314,7 +259,7 @@ make_room_by_queue(Tier *tier, guint32 missing)
     push(tier, stay->pdata[i]);
   for (guint i = 0; i < victims->len; i++) {
     if (enough)
-      drop(tier, victims->pdata[i]);
+      blocks_drop(&tier->blocks, victims->pdata[i]);
     else
       push(tier, victims->pdata[i]);
   }
@@ -325,7 +270,7 @@ make_room_by_queue(Tier *tier, guint32 missing)
 gboolean
 tier_make_room(Tier *tier, guint32 n_new, const guint64 *keys, guint32 n_keys)
 {
-  guint64 wanted = (guint64)tier->used_blocks + n_new;
+  guint64 wanted = tier->blocks.count + n_new;
   guint32 missing;
   gboolean enough;
 
@@ -345,19 +290,14 @@ tier_make_room(Tier *tier, guint32 n_new, const guint64 *keys, guint32 n_keys)
 void
 tier_store(Tier *tier, guint64 key, guint64 rank, guint32 index)
 {
-  TierBlock **link = link_of(tier, key), *block = tier->spare;
+  TierBlock *block;
 
-  g_assert(tier->used_blocks < tier->room_blocks && *link == NULL);
-  if (block != NULL)
-    tier->spare = block->chain_next;
-  else
-    block = g_new(TierBlock, 1);
-  *block = (TierBlock){.key = key, .rank = rank, .index = index};
-  *link = block;
+  g_assert(tier->blocks.count < tier->room_blocks);
+  block = blocks_add(&tier->blocks, key);
+  block->rank = rank;
+  block->index = index;
   if (tier->arc != NULL)
     arc_insert(tier->arc, key);
-  if (++tier->used_blocks > tier->chain_mask)
-    add_chains(tier);
 }
 
 void

@@ -1,16 +1,11 @@
-/* What engines do with the decode clock, and how often a step of plain decodes can be repeated.
+/* What engines do with the decode clock.
  *
  * The members stand first among the running sequences that have work; so an engine gives them
- * their blocks first and then handles the others one by one, as if it had handled each in turn.
- * Between scheduling events contexts grow by one and nothing else changes: which repeat needs how
- * many blocks is in the clock's due lists, so repeats are bounded without stepping through them;
- * the executor then runs as many as fit before the next arrival.
+ * their blocks first and then handles the others one by one, as if it had handled each in turn. A
+ * step that is repeated (scheduler/repeats.c) takes the blocks of all repeats when it takes off.
  */
 #include "sim/array.h"
 #include "sim/scheduler.h"
-
-/* More repeats than this in one step would only risk an overflow of the closed-form sums. */
-#define REPEAT_MAX 65536
 
 gboolean
 scheduler_take_due(Scheduler *self, Sequence *member)
@@ -74,7 +69,7 @@ scheduler_note_supplied(Scheduler *self)
 {
   guint64 later = full_after(self);
 
-  if (self->pool.class->names_blocks)
+  if (self->pool.class->names_blocks && self->pool.groups == NULL)
     register_full(self, decode_clock_due(&self->clock, later), later);
   self->clock.supplied = TRUE;
 }
@@ -184,7 +179,7 @@ scheduler_member_lacks(const Scheduler *self, const Sequence *member)
   const DecodeClock *clock = &self->clock;
   guint32 computed = decode_clock_tokens(clock, member);
 
-  if (clock->growth != NULL)
+  if (clock->counted)
     return group_growth_of(clock->growth, computed);
   return pool_lacks(&self->pool, member, computed - MIN(clock->lag, computed), computed + 1);
 }
@@ -209,7 +204,22 @@ scheduler_end_change(Scheduler *self, Sequence *member)
 
   pool_take_to(pool, member, computed + 1);
   pool_commit(pool, member, computed + 1 - unknown);
-  decode_clock_pass_change(&self->clock);
+  decode_clock_pass_change(&self->clock, member, 0);
+}
+
+void
+scheduler_change_all(Scheduler *self, guint32 later)
+{
+  guint32 unknown = self->config.async_scheduling ? 1 : 0;
+  DecodeClock *clock = &self->clock;
+  Sequence *member;
+
+  while ((member = decode_clock_next_change(clock, later)) != NULL) {
+    guint32 computed = decode_clock_tokens(clock, member) + later;
+    self->pool.class->change(&self->pool, member, computed - MIN(clock->lag, computed),
+                             computed + 1 - unknown, computed + 1);
+    decode_clock_pass_change(clock, member, later);
+  }
 }
 
 /* The first behind `starved`, and behind those that starve or end with it. */
@@ -258,90 +268,6 @@ scheduler_join_entries(Scheduler *self, Step *step)
   }
 }
 
-/* With counted groups, of a step whose sequences are all members: how often it may be repeated, at
- * most `limit` times, so that at each repeat all find free what they take, whoever gives back
- * first, and no more is free for who waits than there is now. */
-static guint64
-find_group_repeats(const Scheduler *self, Step *step, guint64 limit, guint32 reserve_blocks)
-{
-  const GroupGrowth *growth = self->clock.growth;
-  guint32 places = (guint32)MIN(growth->period, limit - 1), place = self->clock.place, i;
-  gint64 spare = (gint64)self->pool.free_blocks - reserve_blocks, most = 0, grown = 0;
-  gboolean waits =
-      self->waiting.length + self->swapped.length + self->held.length + self->returning.length > 0;
-  guint64 cycles;
-
-  for (i = 0; i < places; i++) {
-    place = place + 1 == growth->period ? 0 : place + 1;
-    most = MAX(most, grown + growth->taken[place]);
-    grown += growth->net[place];
-    if (most > spare || (grown < 0 && waits))
-      return 1 + i;
-    step->grown[i] = (gint32)grown;
-    step->shrinks |= growth->net[place] < 0;
-  }
-  if (limit - 1 <= places)
-    return limit;
-  g_assert(grown >= 0);
-  cycles = grown > 0 ? 1 + (guint64)((spare - most) / grown) : limit;
-  if (1 + cycles * growth->period >= limit)
-    return limit;
-  spare -= (gint64)cycles * grown;
-  for (i = 0; i < places; i++) {
-    place = place + 1 == growth->period ? 0 : place + 1;
-    if ((i > 0 ? step->grown[i - 1] : 0) + (gint64)growth->taken[place] > spare)
-      break;
-  }
-  return MIN(limit, 1 + cycles * growth->period + i);
-}
-
-/* Sets step->grown, for a step whose sequences are all members. */
-static void
-count_growth(Scheduler *self, Step *step, guint64 repeats)
-{
-  guint32 places = (guint32)MIN(step->period, repeats - 1), grown = 0;
-  const DueList *first = self->clock.due, *end = first + self->clock.block_size;
-  const DueList *due = decode_clock_due(&self->clock, 1); /* with groups nothing is due */
-
-  for (guint32 i = 0; i < places; i++) {
-    grown += due->length;
-    step->grown[i] = (gint32)grown;
-    due = due + 1 == end ? first : due + 1;
-  }
-}
-
-void
-scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
-{
-  guint32 batch = self->clock.count, spare;
-  guint64 limit, repeat;
-
-  if (batch == 0 || batch != self->running.length ||
-      pool_takeable_blocks(&self->pool) < reserve_blocks)
-    return;
-  limit = MIN(decode_clock_ticks_to_end(&self->clock), REPEAT_MAX);
-  limit = MIN(limit, decode_clock_ticks_to_kink(&self->clock));
-  limit = MIN(limit, decode_clock_ticks_to_change(&self->clock));
-  if (limit <= 1)
-    return;
-  if (self->clock.growth != NULL) {
-    step->repeat = (guint32)find_group_repeats(self, step, limit, reserve_blocks);
-    return;
-  }
-  count_growth(self, step, limit);
-  if (self->pool.groups != NULL) { /* no block is taken before the next change */
-    step->repeat = (guint32)limit;
-    return;
-  }
-  spare = pool_takeable_blocks(&self->pool) - reserve_blocks;
-  /* Every block_size steps each sequence takes one block. */
-  repeat = 1 + (guint64)(spare / batch) * step->period;
-  spare %= batch;
-  for (guint32 i = 0; repeat < limit && step->grown[i] <= (gint64)spare; i++)
-    repeat++;
-  step->repeat = (guint32)MIN(limit, repeat);
-}
-
 void
 scheduler_leave_clock(Scheduler *self, Sequence *member)
 {
@@ -355,20 +281,36 @@ scheduler_leave_clock(Scheduler *self, Sequence *member)
   note_registered(self, member);
 }
 
+/* With groups whose blocks have names: what members take and give back at the ticks of the repeats
+ * after the first, and what that comes to. */
+static void
+change_in_repeats(Scheduler *self, Step *step, guint32 repeats)
+{
+  guint32 before = self->pool.free_blocks;
+
+  for (guint32 i = 1; i < repeats; i++) {
+    scheduler_change_all(self, i);
+    if (i <= step->period)
+      step->grown[i - 1] = (gint32)(before - self->pool.free_blocks);
+  }
+}
+
 /* Takes the blocks that the repeats after the first need. The order matters to the prefix cache
  * alone: step by step, and within a step in running order. */
 static void
-supply_repeats(Scheduler *self, const Step *step, guint32 repeats)
+supply_repeats(Scheduler *self, Step *step, guint32 repeats)
 {
   guint64 later = full_after(self);
   const DueList *due, *full;
 
-  if (self->clock.growth != NULL) {
+  if (self->clock.counted) {
     self->pool.free_blocks -= (guint32)step_grown_blocks(step, repeats);
     return;
   }
-  if (self->pool.groups != NULL) /* no block is taken before the next change */
+  if (self->pool.groups != NULL) {
+    change_in_repeats(self, step, repeats);
     return;
+  }
   if (!self->pool.class->names_blocks) {
     pool_take(&self->pool, (guint32)step_grown_blocks(step, repeats));
     return;

@@ -58,12 +58,13 @@ server_dump_has_fp8_kv(const ServerPoint *point)
   return FALSE;
 }
 
-/* "0.5.9" is before 0.5.10; a version that does not read so is not before any. */
+/* "0.5.9" and "v0.5.9" are before 0.5.10; a version that does not read so is not before any. */
 static gboolean
 is_before(const char *version, guint major, guint minor, guint patch)
 {
   guint is[3] = {0}, of[3] = {major, minor, patch};
 
+  version += g_ascii_tolower(*version) == 'v';
   if (sscanf(version, "%u.%u.%u", &is[0], &is[1], &is[2]) < 2)
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(is); i++)
@@ -171,21 +172,37 @@ set_trtllm(ServerPoint *point, guint isl, guint osl, const char *version)
   }
 }
 
-/* Whether vLLM captured graphs in pieces alone. Llama-70B without a version ran on images before
- * 0.11 (70b-tmpl.yml), and on B200 the script asks for whole graphs. gpt-oss asked for pieces until
- * its scripts had --max-cudagraph-capture-size, which vLLM 0.11.1 brought
- * (gptoss_fp4_h100_docker.sh, gptoss_fp4_h200_slurm.sh); MiniMax does (minimaxm2.5_fp8_h[12]00.sh).
+/* Llama-70B on H100 and H200 without a version, whose images were of vLLM 0.10 (70b-tmpl.yml). */
+static gboolean
+is_early_llama(const ServerPoint *point, const char *version)
+{
+  static const Served llama = {"llama-3", "h100-sxm h200", NULL},
+                      large = {"70b", "h100-sxm h200", NULL};
+
+  return *version == '\0' && is_served(&llama, point) && is_served(&large, point);
+}
+
+const char *
+server_dump_version(const ServerPoint *point, const char *engine, const char *version)
+{
+  gboolean is_vllm = g_str_equal(engine, "vllm");
+
+  return is_vllm && is_early_llama(point, version) ? "0.10" : version;
+}
+
+/* Whether vLLM captured graphs in pieces alone, as it did before 0.11; on B200 Llama's script asks
+ * for whole ones. gpt-oss asked for pieces until its scripts had --max-cudagraph-capture-size,
+ * which vLLM 0.11.1 brought (gptoss_fp4_h100_docker.sh, gptoss_fp4_h200_slurm.sh); MiniMax does
+ * (minimaxm2.5_fp8_h[12]00.sh).
  */
 static gboolean
 has_pieces(const ServerPoint *point, const char *version)
 {
-  static const Served llama = {"llama-3", "h100-sxm h200", NULL},
-                      large = {"70b", "h100-sxm h200", NULL},
-                      gpt_oss = {"gpt-oss", "h100-sxm h200", NULL},
+  static const Served gpt_oss = {"gpt-oss", "h100-sxm h200", NULL},
                       minimax = {"minimax", "h100-sxm h200", NULL};
   gboolean is_old = *version == '\0';
 
-  return (is_old && is_served(&llama, point) && is_served(&large, point)) ||
+  return is_early_llama(point, version) ||
          ((is_old || is_before(version, 0, 11, 1)) && is_served(&gpt_oss, point)) ||
          is_served(&minimax, point);
 }
@@ -194,26 +211,26 @@ has_pieces(const ServerPoint *point, const char *version)
  */
 static const struct {
   Served served;
-  const char *batch_tokens, *memory; /* NULL: as most */
+  const char *batch_tokens, *memory;
 } vllm_servers[] = {
     {{"llama", "mi300x", NULL}, "131072", "0.94"}, /* 70b_fp8_mi300x_slurm.sh */
-    {{"gpt-oss", "mi300x", NULL}, NULL, "0.95"},   /* gptoss_fp4_mi300x_slurm.sh */
-    {{"minimax", "b200", NULL}, NULL, "0.95"},     /* minimaxm2.5_fp8_b200.sh */
-    {{"kimi", "h200", NULL}, NULL, "0.95"},        /* kimik2.5_int4_h200.sh */
+    {{"gpt-oss", "mi300x", NULL}, "8192", "0.95"}, /* gptoss_fp4_mi300x_slurm.sh */
+    {{"minimax", "b200", NULL}, "8192", "0.95"},   /* minimaxm2.5_fp8_b200.sh */
+    {{"kimi", "h200", NULL}, "8192", "0.95"},      /* kimik2.5_int4_h200.sh */
 };
 
 static void
 set_vllm(ServerPoint *point, const char *version)
 {
-  const char *batch_tokens = "8192";
+  const char *batch_tokens = "8192", *memory = "0.9";
 
   for (guint i = 0; i < G_N_ELEMENTS(vllm_servers); i++) {
     if (!is_served(&vllm_servers[i].served, point))
       continue;
-    if (vllm_servers[i].batch_tokens != NULL)
-      batch_tokens = vllm_servers[i].batch_tokens;
-    server_point_set(point, "gpu-memory-utilization", "%s", vllm_servers[i].memory);
+    batch_tokens = vllm_servers[i].batch_tokens;
+    memory = vllm_servers[i].memory;
   }
+  server_point_set(point, "gpu-memory-utilization", "%s", memory);
   server_point_set(point, "max-num-batched-tokens", "%s", batch_tokens);
   server_point_set(point, "max-num-seqs", "%u", point->concurrency);
   server_point_set(point, "no-enable-prefix-caching", "%s", "");

@@ -23,7 +23,9 @@
 #include "scenario/shipped.h"
 
 #define REQUESTS_A_SLOT 10
-#define MOST_ENGINES 64 /* that --data-parallel-size takes */
+#define MOST_ENGINES 64       /* that --data-parallel-size takes */
+#define MOST_OF_A_ROW 5000000 /* tokens, requests, ranks: what they are multiplied to is a guint   \
+                               */
 
 typedef struct {
   int id, model, card, engine, version, precision, isl, osl, concurrency, tp, ttft,
@@ -64,13 +66,23 @@ text_or_empty(const CsvTable *table, int column)
   return column >= 0 ? csv_table_text(table, column) : "";
 }
 
+static guint
+whole_from(CsvTable *table, int column, gint64 least)
+{
+  gint64 value = csv_table_whole(table, column, least);
+
+  if (value > MOST_OF_A_ROW)
+    csv_table_fail(table, column, "a whole number up to %d", MOST_OF_A_ROW);
+  return (guint)MIN(value, MOST_OF_A_ROW);
+}
+
 /* An optional column's number; `absent` where there is none or it is empty. */
 static guint
 whole_or(CsvTable *table, int column, guint absent)
 {
   if (column < 0 || *csv_table_text(table, column) == '\0')
     return absent;
-  return (guint)MIN(csv_table_whole(table, column, 0), G_MAXINT32);
+  return whole_from(table, column, 0);
 }
 
 /* "h100_sxm" is h100-sxm here, "h200_sxm" h200, "rtx_pro_6000_server" rtx-pro-6000. Caller frees.
@@ -213,7 +225,7 @@ restore_expert_parallel(CsvTable *table, const Columns *c, RowRanks *ranks)
 static RowRanks
 read_ranks(CsvTable *table, const Columns *c)
 {
-  RowRanks ranks = {.tp = (guint)csv_table_whole(table, c->tp, 1),
+  RowRanks ranks = {.tp = whole_from(table, c->tp, 1),
                     .dp = whole_or(table, c->dp, 1),
                     .ep = whole_or(table, c->ep, 1),
                     .experts_tp = whole_or(table, c->experts_tp, 1)};
@@ -252,16 +264,17 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   ServerPoint *point = server_point_new(csv_table_text(table, c->id));
   const char *precision = csv_table_text(table, c->precision);
   const char *mode = text_or_empty(table, c->mode);
-  guint isl = (guint)csv_table_whole(table, c->isl, 1);
-  guint osl = (guint)csv_table_whole(table, c->osl, 1);
+  const char *engine = csv_table_text(table, c->engine);
+  const char *version = csv_table_text(table, c->version);
+  guint isl = whole_from(table, c->isl, 1), osl = whole_from(table, c->osl, 1);
   RowRanks ranks = read_ranks(table, c);
   guint num_prompts;
 
   point->published_ttft_ms = csv_table_time(table, c->ttft);
   point->published_tpot_ms = csv_table_time(table, c->tpot);
   /* batch_size is that of each engine, where several share the experts. */
-  point->concurrency = (guint)csv_table_whole(table, c->concurrency, 1) *
-                       MIN(whole_or(table, c->dp, 1), MOST_ENGINES);
+  point->concurrency =
+      whole_from(table, c->concurrency, 1) * MIN(whole_or(table, c->dp, 1), MOST_ENGINES);
   point->tp = ranks.tp;
   num_prompts = MAX(whole_or(table, c->num_prompts, REQUESTS_A_SLOT * point->concurrency), 1);
   if (*mode != '\0' && !g_str_equal(mode, "agg"))
@@ -271,12 +284,13 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   server_point_set_model(point, csv_table_text(table, c->model), folder, precision,
                          text_or_empty(table, c->detail));
   set_card(point, csv_table_text(table, c->card));
-  set_ranks(point, csv_table_text(table, c->engine), &ranks);
-  server_point_set_engine(point, csv_table_text(table, c->engine),
-                          csv_table_text(table, c->version));
+  set_ranks(point, engine, &ranks);
+  server_point_set_engine(point, engine,
+                          server_dump_has(point->id) ? server_dump_version(point, engine, version)
+                                                     : version);
   set_kv(point, text_or_empty(table, c->kv));
   server_point_set(point, "max-concurrency", "%u", point->concurrency);
-  set_load(point, isl, osl, num_prompts, csv_table_text(table, c->version));
+  set_load(point, isl, osl, num_prompts, version);
   return point;
 }
 

@@ -392,12 +392,15 @@ def test_without_graphs():
     write("eager.yaml", "enforce-eager: true\n")
     write("null.yaml", "cuda_graph_config: null\n")
     write("off.yaml", "use_cuda_graph: False\n")
+    write("loud.yaml", "use_cuda_graph: FALSE\n")
+    write("null-loud.yaml", "cuda_graph_config: Null\n")
     write("on.yaml", "use_cuda_graph: true\ncuda_graph_config:\n  enable_padding: false\n  max_batch_size: null\n")
     for key, words, value in (("enforce_eager", ["--vllm-args", "vllm serve llama-2-7b --enforce-eager"], "true"),
                               ("enforce_eager", ["--vllm-args", "vllm serve llama-2-7b --config eager.yaml"], "true"),
                               ("disable_cuda_graph", ["--sglang-args", "--model-path llama-2-7b --disable-cuda-graph"], "true"),
                               ("enforce_eager", ["--trtllm-args", "trtllm-serve llama-2-7b --config null.yaml"], "true"),
-                              ("enforce_eager", ["--trtllm-args", "trtllm-serve llama-2-7b --config off.yaml"], "true"),
+                              *(("enforce_eager", ["--trtllm-args", "trtllm-serve llama-2-7b --config %s.yaml" % name], "true")
+                                for name in ("off", "loud", "null-loud")),
                               ("enforce_eager", ["--trtllm-args", "trtllm-serve llama-2-7b --config on.yaml"], "false")):
         check_equal(settings(*CARD, *words)[key], (value, words[0] if value == "true" else "default"), words)
         result = succeed(*CARD, *words)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Policies: that each does what its name says, found from the log of decisions alone."""
 import itertools
+import re
 
 from spillway_test import (HARDWARE, all_tests, check, check_equal, check_refused, execute, main, read, read_json_lines, run_json, source,
                            succeed, write)
@@ -204,6 +205,24 @@ def test_bounds_are_never_best():
     text, whole = succeed(*words).text, succeed(*words, "--format", "json").json
     check("swap-free: a bound" in text, text)
     check("swap-free" not in whole["best"].values(), whole["best"])
+    for policies in ("recompute,swap-free", "swap-free,recompute"):
+        text = succeed(*words[:-1], policies).text
+        check("at the same time" not in text and "Only one run that ended well is no bound" in text and "mean latency under recompute" in text, text)
+
+
+def test_bounds_alone():
+    """Where all are bounds they are held against each other, in a comparison's words and on a page."""
+    text = succeed("compare", *HARDWARE, "--trace", "demo", "--kv-memory", "12%", "--victim", "least-left", "--overflow", "recompute,swap").text
+    check("recompute: a bound: no server can reach it\n" in text and "* best of its row" in text, text)
+    for what in ("The first token's p99", "The mean time from arrival to finish"):
+        found = re.search(what + r" was lowest under (recompute|swap): ([0-9.]+) s, against ([0-9.]+) s under (recompute|swap)\.", text)
+        check(found and found[1] != found[4] and 0 < float(found[2]) < float(found[3]), text)
+    write("alone.ini", "[run]\nmodel = llama-2-7b\ndevice = a100-40gb\noverflow = swap-free\n"
+          "trace = gen:--requests 40 --rate 20 --prompt fixed:300 --output fixed:100\n[grid]\nnum-gpu-blocks = 200,400\n")
+    succeed("sweep", "alone.ini", "-o", "alone.db")
+    page = execute("report", "alone.db", "-o", "alone.html")
+    if page.status == 0:
+        check("num-gpu-blocks 400 finished" in read("alone.html").decode(), "the words are not on the page")
 
 
 def test_bounds_in_studies():

@@ -17,6 +17,9 @@ DEVICES = ["a100-40gb", "h100-sxm", "b200", "l4", "mi300x", "rtx-4090"]
 ROUTERS = ["round-robin", "random", "least-requests", "least-kv", "two-choices"]
 
 
+NO_NUMBER = re.compile(r"(?<![a-z-])-?(nan|inf)(?![a-z-])|(?<![0-9.-])-0(\.0*)?(?![0-9.])", re.I)
+
+
 def names(kind):
     return re.findall(r"^  ([a-z][a-z0-9.-]*) ", succeed("list", kind).text, re.M)
 

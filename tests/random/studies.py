@@ -9,7 +9,7 @@ import os
 import random
 import sqlite3
 
-from random_words import all_choices, maybe, parse, random_words, seeded
+from random_words import NO_NUMBER, all_choices, maybe, parse, random_words, seeded
 from spillway_test import all_tests, check, check_close, check_equal, execute, main, options_of_help, succeed, write
 
 STUDIES = int(os.environ.get("TEST_STUDIES", "4"))
@@ -186,7 +186,7 @@ def test_every_option_is_drawn():
 
 
 def test_comparisons():
-    """Random scenarios under several policies: each as `run` has it, with single steps too"""
+    """Random scenarios under several policies: each as `run` has it, with single steps too, and told in words without NaN"""
     def try_one(chance, words, flags):
         line = without(words, flags, "--overflow", "--swap-from-blocks", "--split-cuts", "--partial-ahead-blocks")
         policies = chance.sample(["recompute", "swap", "partial", "auto", "swap-free"], 2)
@@ -195,6 +195,8 @@ def test_comparisons():
         found = sound(first)
         steps = execute(*line, "--no-stride")
         check_equal(same(steps), same(first), str(steps))
+        told = execute(*line[:-2])
+        check(told.status == first.status and not NO_NUMBER.search(told.text), "%s\n%s" % (told, told.text))
         if not found:
             return False
         for run in found["runs"]:

@@ -7,17 +7,14 @@ TEST_VERBS=1 tries again.
 """
 import os
 import random
-import re
 import shlex
 import sqlite3
 
-from random_words import DEVICES, FAMILIES, all_choices, maybe, parse, random_words, seeded
+from random_words import DEVICES, FAMILIES, NO_NUMBER, all_choices, maybe, parse, random_words, seeded
 from spillway_test import all_tests, check, check_close, check_equal, execute, main, options_of_help, read, read_json_lines, source, succeed, write
 
 VERBS = int(os.environ.get("TEST_VERBS", "4"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
-
-NO_NUMBER = re.compile(r"(?<![a-z-])-?(nan|inf)(?![a-z-])|(?<![0-9.-])-0(\.0*)?(?![0-9.])", re.I)
 
 
 def each_seed(try_one, always=0.0):

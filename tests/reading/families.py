@@ -74,6 +74,16 @@ def test_unseen_experts():
     for key, value in (("moe_num_experts", []), ("moe_intermediate_size", [1536, "x"]), ("moe_k", [65, 6])):
         write("bad.json", json.dumps({**json.loads(read(example("ernie-4.5-vl-28b-a3b"))), key: value}))
         check_refused(["model", "show", "bad.json"], [key, "one for texts and one for images"])
+    whole = json.loads(read(example("ernie-4.5-vl-28b-a3b")))
+    write("bad.json", json.dumps({**whole, "moe_num_experts": [64, 32]}))
+    check_refused(["model", "show", "bad.json"], ["moe_num_experts", "as many for images as for texts"])
+    # Layers behind the last with experts are dense, as the file of the model for texts has it, too.
+    plain = json.loads(read(example("ernie-4.5-21b-a3b")))
+    for last in (([10, 10], 10), ([-1, -1], -1)):
+        write("seeing.json", json.dumps({**whole, "moe_layer_end_index": last[0]}))
+        write("plain.json", json.dumps({**plain, "moe_layer_end_index": last[1]}))
+        check_equal(show("seeing.json")["parameters"] - show("plain.json")["parameters"] - tower,
+                    (10 if last[1] == 10 else 27) * (64 * 3 * 2560 * 512 + 64 * 2560 + 64))
 
 
 def test_strides():

@@ -133,6 +133,19 @@ def test_order_of_study():
                 ["kv-memory %s, seed %d" % (memory, seed) for memory in ("12%", "20%", "16%") for seed in (1, 2)])
 
 
+def test_replicas():
+    """replicas are told by their seed, whatever each has said of the outputs that a limit cut"""
+    write("s.ini", "[study]\nname = s\nseeds = 1,2\n[run]\nmodel = llama-2-7b\ndevice = a100-40gb\nmax-model-len = 400\n"
+                   "trace = gen:--requests 30 --arrivals poisson --rate 5 --prompt uniform:100,300 --output uniform:50,400\n"
+                   "[grid]\nkv-memory = 12%,20%\n")
+    for cells in (4, 0):
+        check("%d cells run now" % cells in succeed("sweep", "s.ini", "-o", "s.db").err, cells)
+    page = data_of(make_page("s.db"))
+    check_equal([run["label"] for run in page["runs"]], ["kv-memory %s, seed %d" % (memory, seed) for memory in ("12%", "20%") for seed in (1, 2)])
+    said = sqlite3.connect("s.db").execute("SELECT DISTINCT value FROM config WHERE key = 'assumed'").fetchall()
+    check(len(said) > 1 and "at a limit" in said[0][0], said)
+
+
 def test_hover():
     """hovering shows the values of every run there"""
     succeed("compare", *DEMO, "-o", "r.db")

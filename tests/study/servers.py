@@ -127,20 +127,23 @@ def test_dump_kv():
 
 
 def test_dump_vllm():
-    """A dump's servers of AMD's scripts have other steps and shares of memory than most."""
-    row = "2026_04_06_%d,%s,%s,vllm,,%s,agg,1024,1024,,4,8,1,,300,30\n"
-    cases = (("meta-llama/Llama-3.1-70B", "mi300x", "fp8", "131072", "0.94"), ("openai/gpt-oss-120b", "mi300x", "fp4", "8192", "0.95"),
-             ("openai/gpt-oss-120b", "h200_sxm", "fp4", "8192", None))
-    write("p.csv", HEADER + "".join(row % (i, *case[:3]) for i, case in enumerate(cases)))
+    """A dump's servers of AMD's scripts have other steps and shares of memory than most; Llama without a version ran vLLM 0.10 on H100."""
+    row = "2026_04_06_%d,%s,%s,vllm,%s,%s,agg,1024,1024,,4,8,1,,300,30\n"
+    llama, oss = "meta-llama/Llama-3.1-70B", "openai/gpt-oss-120b"
+    cases = ((llama, "mi300x", "", "fp8", "131072", "0.94", "vllm"), (oss, "mi300x", "", "fp4", "8192", "0.95", "vllm"),
+             (oss, "h200_sxm", "", "fp4", "8192", "0.9", "vllm"), (oss, "h100_sxm", "0.18.0", "fp4", "8192", "0.9", "vllm-0.18.0"),
+             (llama, "h100_sxm", "", "fp8", "8192", "0.9", "vllm-0.10"), (llama, "h200_sxm", "", "fp8", "8192", "0.9", "vllm-0.10"),
+             (llama, "h100_sxm", "0.12.0", "fp8", "8192", "0.9", "vllm-0.12.0"), (llama, "b200_sxm", "", "fp8", "8192", "0.9", "vllm"))
+    write("p.csv", HEADER + "".join(row % (i, *case[:4]) for i, case in enumerate(cases)))
     for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
         given = dict(zip(shlex.split(command), shlex.split(command)[1:]))
-        check_equal([given.get("--" + name) for name in ("max-num-batched-tokens", "gpu-memory-utilization")], list(case[3:]), command)
+        check_equal([given.get("--" + name) for name in ("max-num-batched-tokens", "gpu-memory-utilization", "scheduler")], list(case[4:]), command)
 
 
 def test_dump_launches():
     """SGLang before 0.5.10 launches DeepSeek's prompts kernel by kernel; of other models what that takes is not known."""
     row = "2026_04_06_%d,%s,h200_sxm,sglang,%s,fp8,agg,1024,1024,,64,8,1,,300,30\n"
-    cases = (("deepseek-ai/DeepSeek-R1", "0.5.9", True), ("deepseek-ai/DeepSeek-R1", "0.4.1", True),
+    cases = (("deepseek-ai/DeepSeek-R1", "0.5.9", True), ("deepseek-ai/DeepSeek-R1", "v0.4.1", True),
              ("deepseek-ai/DeepSeek-R1", "0.5.10", False), ("deepseek-ai/DeepSeek-R1", "", False), ("Qwen/Qwen3-32B", "0.5.9", False))
     write("p.csv", HEADER + "".join(row % (i, *case[:2]) for i, case in enumerate(cases)))
     for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
@@ -426,10 +429,11 @@ def test_bad_input():
     """Files that hold no points, and options that are wrong: one message with the place."""
     write("p.csv", HEADER + ROWS)
     write("hole.csv", HEADER + ROWS.splitlines()[0].replace(",1024,128,", ",0,128,") + "\n")
+    write("huge.csv", HEADER + ROWS.splitlines()[0].replace(",1024,128,", ",4294968320,128,") + "\n")
     write("short.csv", "id,model_path\na,b\n")
     write("no.json", '{"a": 1}')
     write("broken.jsonl", '{"mean_ttft_ms": 3, "mean_tpot_ms": 2}\n{"mean\n')
-    for words, message in (([], "a file is missing"), (["nothing.csv"], "nothing.csv"), (["hole.csv"], "hole.csv:2"),
+    for words, message in (([], "a file is missing"), (["nothing.csv"], "nothing.csv"), (["hole.csv"], "hole.csv:2"), (["huge.csv"], "huge.csv:2:44: isl is \"4294968320\""),
                            (["short.csv"], "system"), (["no.json"], "no.json: found no points"),
                            (["broken.jsonl"], "broken.jsonl:2"), (["p.csv", "--format", "xml"], "--format: found 'xml'"),
                            (["p.csv", "--jobs", "0"], "--jobs: found '0'"), (["p.csv", "--profile", "none"], "--profile"),

@@ -4,6 +4,7 @@
 #include "tests/unit/calib/import_fixture.h"
 
 #include "calib/cost/attention_fit.h"
+#include "calib/cost/profile_cost.h"
 #include "calib/cost/dtype.h"
 #include "calib/cost/moe_fit.h"
 #include "sim/units.h"
@@ -74,6 +75,60 @@ test_prompts(Fixture *fixture, gconstpointer unused)
   g_assert_cmpfloat(attention_fit_reach(fit, 2048, 8192), ==, 128);
 }
 
+static CostPiece
+of_chunks(CostModel *cost, const CostChunk *chunks, guint32 n)
+{
+  const CostShape shape = {.prefills = chunks, .n_prefills = n, .sampled = n, .sequences = n};
+  CostPiece piece = {0};
+
+  cost_model_step(cost, &shape, 1, &piece);
+  return piece;
+}
+
+/* Of so many tokens only two prompts together were measured: one prompt of them all takes longer,
+ * by the pairs of tokens that it has more, and four take less. */
+static void
+test_batches_alone(Fixture *fixture, gconstpointer unused)
+{
+  static const CostChunk prompts[] = {{.tokens = 2048}, {.tokens = 2048}}, whole = {.tokens = 4096},
+                         between = {.tokens = 3000}, four[] = {{1024}, {1024}, {1024}, {1024}};
+  const char *root = g_getenv("SPILLWAY_SRCDIR");
+  g_autofree char *path =
+      g_build_filename(root != NULL ? root : ".", "calib/devices/h100-sxm.ini", NULL);
+  g_autoptr(Device) device = device_read(path, "h100-sxm", NULL);
+  g_autoptr(Model) model = find_model("deepseek-r1", NULL, NULL);
+  const RooflineConfig config = {.device = device,
+                                 .model = model,
+                                 .block_size = 16,
+                                 .tensor_parallel_size = 8,
+                                 .what_if = WHAT_IF_NONE};
+  const gint64 layer_ps = 300 * PS_PER_US;
+  g_autoptr(CostModel) cost = NULL;
+  CostPiece piece;
+  gint64 ps;
+
+  (void)unused;
+  profile_add_origin(fixture->profile, &(ProfileOrigin){.source = "made here"});
+  add_sample(fixture->profile, OP_MLA, "", "bfloat16", SHAPE(1, 2048, 0, 0, 0, 16, 512, 64, 128),
+             150e3);
+  add_sample(fixture->profile, OP_MLA, "", "bfloat16", SHAPE(2, 2048, 0, 0, 0, 16, 512, 64, 128),
+             300e3);
+  profile_seal(fixture->profile);
+  cost = profile_cost_new(fixture->profile, &config, NULL);
+  piece = of_chunks(cost, prompts, 2);
+  g_assert_cmpint(piece.base_ps[COST_ATTENTION], ==, model->layers * layer_ps);
+  g_assert_cmpint(piece.measured_ps[COST_ATTENTION], ==, piece.base_ps[COST_ATTENTION]);
+  ps = of_chunks(cost, &whole, 1).base_ps[COST_ATTENTION];
+  g_assert_cmpint(ps, >, model->layers * layer_ps * 5 / 4);
+  g_assert_cmpint(ps, <, model->layers * layer_ps * 2);
+  ps = of_chunks(cost, &between, 1).base_ps[COST_ATTENTION];
+  g_assert_cmpint(ps, >, model->layers * layer_ps / 2);
+  g_assert_cmpint(ps, <, model->layers * layer_ps * 3 / 2);
+  ps = of_chunks(cost, four, 4).base_ps[COST_ATTENTION];
+  g_assert_cmpint(ps, >, model->layers * layer_ps / 2);
+  g_assert_cmpint(ps, <, model->layers * layer_ps);
+}
+
 /* A table of the name that is multiplied serves; of several only one that has the shape; that of a
  * whole block says so. */
 static void
@@ -105,6 +160,7 @@ main(int argc, char **argv)
   ADD("/attention-reach/beyond", test_reach);
   ADD("/attention-reach/below", test_below);
   ADD("/attention-reach/prompts", test_prompts);
+  ADD("/attention-reach/batches-alone", test_batches_alone);
   ADD("/attention-reach/experts", test_experts);
 #undef ADD
   return g_test_run();

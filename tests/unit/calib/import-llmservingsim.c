@@ -217,6 +217,7 @@ test_sparse(Fixture *fixture, gconstpointer unused)
       write_file(fixture, "tp1/attention.csv",
                  "layer,prefill_chunk,kv_prefill,n_decode,kv_decode,decode_q_len,time_us\n"
                  "attention,0,0,4,256,1,5\nsparse_attention,0,0,4,256,1,7\nindexer,0,0,4,256,1,2\n"
+                 "indexer,0,0,4,256,1,4\nsparse_attention,0,0,4,256,1,9\n"
                  "indexer,0,0,8,256,1,2\nattention,0,0,4,256,3,50\nother,0,0,4,256,1,50\n");
   g_autofree char *dense =
       write_file(fixture, "tp1/dense.csv",
@@ -230,7 +231,7 @@ test_sparse(Fixture *fixture, gconstpointer unused)
   expect_ns(profile, OP_ATTENTION, "", "bfloat16", SHAPE(0, 0, 0, 4, 256, 64, 4, 128), 5e3);
   expect_count(profile, OP_ATTENTION_SPARSE, 1);
   expect_ns(profile, OP_ATTENTION_SPARSE, "", "bfloat16", SHAPE(0, 0, 0, 4, 256, 64, 4, 128, 2048),
-            9e3);
+            11e3); /* two rows of each kernel, 8 and 3 in the mean */
   expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 72 * 128, 6144), 1e3);
   expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 77 * 128, 6144), 2e3);
   expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 6144, 64 * 128), 3e3);
@@ -251,7 +252,8 @@ test_keys(Fixture *fixture, gconstpointer unused)
       fixture, "tp1/attention.csv",
       KEYED "attention,1024,32.0,0,0,1,7\nindexer,1024,32.0,0,0,1,1\n"       /* 16 of 64 */
             "attention,1024,2048.0,2,64,1,8\nindexer,1024,2048.0,2,64,1,2\n" /* after 1536 */
-            "attention,1000,70.0,0,0,1,8\n");                                /* 8 of 125 */
+            "attention,1000,70.0,0,0,1,8\n"                                  /* 8 of 125 */
+            "attention,1024,1e-30,0,0,1,8\n"); /* more chunks than tokens */
   g_autofree char *dense =
       write_file(fixture, "tp1/dense.csv", "layer,tokens,time_us\ndown_proj,7,6\nmla_b_proj,7,6\n");
   g_autofree char *none = write_file(fixture, "bad/meta.yaml", FAMILY_META("fp8"));
@@ -269,6 +271,7 @@ test_keys(Fixture *fixture, gconstpointer unused)
             8e3);
   expect_ns(profile, OP_MLA, MLA_SPARSE, "bfloat16", SHAPE(1, 1024, 1536, 2, 64, 128, 512, 64, 128),
             1e4);
+  expect_note(fixture, "1 rows were left out: chunks that are not equal");
   expect_note(fixture, "1 rows were left out: the layer mla_b_proj");
   g_assert_false(profile_import(fixture->profile, bad, NULL, &of_family, &error));
   g_assert_nonnull(strstr(error->message, "prefill_key is \"0\", expected a mean above 0"));
@@ -319,16 +322,28 @@ test_hardware(Fixture *fixture, gconstpointer unused)
                  COLLECTIVES "      us_graphed: 12.5\n      repeats_us:\n      - 12.5\n");
   g_autofree char *bad =
       write_file(fixture, "x/hardware.yaml", COLLECTIVES "      us_graphed: soon\n");
+  g_autofree char *half = write_file(fixture, "h/hardware.yaml", COLLECTIVES "    npus: 2.5\n");
   g_autofree char *none = write_file(fixture, "y/hardware.yaml", "spec:\n  gpu_name: X\n");
+  /* Another interconnect behind the first, and words in quotes. */
+  g_autofree char *two = write_file(
+      fixture, "z/hardware.yaml",
+      COLLECTIVES "  four:\n    npus: 4\n    dtype: 'bfloat16'\n    samples:\n"
+                  "    - collective: \"all_reduce\"\n      bytes: 8192\n      us: 30\n");
 
   (void)unused;
   import_fails(fixture, bad, ":14: us_graphed is \"soon\", expected a number above 0");
+  import_fails(fixture, half, ":14: npus is \"2.5\", expected a whole number above 0");
   import_fails(fixture, none, "has no sample of an all_reduce");
   import(fixture->profile, path, NULL);
   expect_count(fixture->profile, OP_ALL_REDUCE, 1);
   expect_ns(fixture->profile, OP_ALL_REDUCE, "nccl", "bfloat16", SHAPE(8192, 2), 12500);
   g_assert_cmpstr(fixture->profile->device, ==, "rtx-pro-6000");
   expect_note(fixture, "1 rows were left out: the collective all_gather");
+  g_array_set_size(fixture->profile->samples, 0);
+  import(fixture->profile, two, NULL);
+  expect_count(fixture->profile, OP_ALL_REDUCE, 2);
+  expect_ns(fixture->profile, OP_ALL_REDUCE, "nccl", "bfloat16", SHAPE(8192, 2), 20000);
+  expect_ns(fixture->profile, OP_ALL_REDUCE, "nccl", "bfloat16", SHAPE(8192, 4), 30000);
 }
 
 int

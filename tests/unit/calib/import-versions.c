@@ -86,7 +86,8 @@ test_library(Fixture *fixture, gconstpointer unused)
                        "wideep_deepep_ll_perf.csv.");
 }
 
-/* Cards that count as one shipped device are two; one that is not shipped is what is said. */
+/* Cards that count as one shipped device are two, and so are those that begin alike; one that is not
+ * shipped is what is said. */
 static void
 test_cards(Fixture *fixture, gconstpointer unused)
 {
@@ -96,6 +97,12 @@ test_cards(Fixture *fixture, gconstpointer unused)
   g_autofree char *other =
       write_file(fixture, "a/other_gemm_perf.csv",
                  AI_GEMM ROW("VLLM,0.24.0", "NVIDIA A800-SXM4-80GB", "gemm") "fp8,1,2,3,1\n");
+  g_autofree char *pcie =
+      write_file(fixture, "pcie.csv",
+                 AI_GEMM ROW("VLLM,0.24.0", "NVIDIA H100 PCIe", "gemm") "fp8,1,2,3,1\n");
+  g_autofree char *sxm =
+      write_file(fixture, "sxm.csv",
+                 AI_GEMM ROW("VLLM,0.24.0", "NVIDIA H100 80GB HBM3", "gemm") "fp8,4,5,6,1\n");
   g_autofree char *newer =
       write_file(fixture, "b/gemm_perf.csv",
                  AI_GEMM ROW("VLLM,0.24.0", "NVIDIA B700 SXM6 AC", "gemm") "fp8,1,2,3,1\n");
@@ -108,6 +115,9 @@ test_cards(Fixture *fixture, gconstpointer unused)
   fixture->profile->device = g_strdup("b200");
   import_engine(fixture, b, NULL);
   expect_note(fixture, "Measured on \"NVIDIA B700 SXM6 AC\", taken for b200.");
+  g_array_set_size(fixture->profile->samples, 0);
+  import_engine(fixture, pcie, NULL);
+  expect_refused(fixture, sxm, NULL, "of the device NVIDIA H100 80GB HBM3");
 }
 
 /* Kernels of a block are not the block, and a block without its indexer is another. */
@@ -145,6 +155,26 @@ test_blocks(Fixture *fixture, gconstpointer unused)
   expect_note(fixture, "1 of the architecture Other, whose widths are not known");
 }
 
+/* Blocks over picked KV are read as strictly as others. */
+static void
+test_broken_blocks(Fixture *fixture, gconstpointer unused)
+{
+#define MSA(batch, isl)                                                                            \
+  BLOCK ROW("SGLang,1", B200, "msa_context_module") "m,MiniMaxM3ForCausalLM,bfloat16,bfloat16,"    \
+                                                    "nvfp4,32," batch "," isl ",2,0,5\n"
+  g_autofree char *batch = write_file(fixture, "batch.csv", MSA("0", "16"));
+  g_autofree char *isl = write_file(fixture, "isl.csv", MSA("4", "0"));
+  g_autofree char *heads = write_file(
+      fixture, "heads.csv",
+      AI "mla_dtype,kv_cache_dtype,batch_size,isl,tp_size,step,latency\n" ROW(
+          "VLLM,0.14.0", B200, "mla_context") "bfloat16,bfloat16,1,16,3,0,1\n");
+
+  (void)unused;
+  import_fails(fixture, batch, "batch_size is \"0\", expected a whole number, 1 or more");
+  import_fails(fixture, isl, "isl is \"0\", expected a whole number, 1 or more");
+  import_fails(fixture, heads, "tp_size is \"3\", expected a divisor of DeepSeek-V3's 128 heads");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -154,6 +184,7 @@ main(int argc, char **argv)
   ADD("/import/versions/library", test_library);
   ADD("/import/versions/cards", test_cards);
   ADD("/import/versions/blocks", test_blocks);
+  ADD("/import/versions/broken-blocks", test_broken_blocks);
 #undef ADD
   return g_test_run();
 }

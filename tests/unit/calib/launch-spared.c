@@ -94,6 +94,81 @@ test_least(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint(of_step(none, NULL).base_ps[COST_LINEAR], >, 0);
 }
 
+/* Beyond the tables' rows, where all is scaled, what is left is still no more than all. */
+static void
+test_beyond(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
+{
+  const CostChunk chunk = {.tokens = 300000};
+  RooflineConfig config = config_of(f);
+  g_autoptr(CostModel) cost = NULL;
+  CostPiece piece;
+
+  config.captured_tokens = 1 << 20;
+  known_profile_add(f, OP_LAUNCH, "", (const gint64[]){1}, LAUNCH_NS);
+  profile_seal(f->profile);
+  cost = profile_cost_new(f->profile, &config, NULL);
+  piece = of_step(cost, &chunk);
+  g_assert_cmpint(piece.scaled_ps[COST_LINEAR], >, 0);
+  for (guint i = 0; i < COST_COMPONENTS; i++)
+    g_assert_cmpint(piece.measured_ps[i] + piece.scaled_ps[i], <=, piece.base_ps[i]);
+}
+
+/* Attention that takes less than its launches: a run of steps is still the sum of single ones. */
+static void
+test_growth(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
+{
+  RooflineConfig config = config_of(f);
+  g_autoptr(CostModel) bare = profile_cost_new(f->profile, &config, NULL), cost = NULL;
+  gint64 start_ps, sum_ps[2] = {0, 0};
+  CostPiece piece;
+
+  for (guint32 i = 0; i < 64; i++) {
+    const guint32 context = 1000 + i;
+    const CostShape shape = known_decode_shape(&context, 1);
+    cost_model_step(bare, &shape, 1, &piece);
+    if (i == 0)
+      start_ps = piece.base_ps[COST_ATTENTION];
+  }
+  /* As much as the 32nd of those steps takes. */
+  known_profile_add(f, OP_LAUNCH, "", (const gint64[]){1},
+                    (double)(start_ps + piece.base_ps[COST_ATTENTION]) / 2 /
+                        (LAYERS * MIXER * PS_PER_NS));
+  profile_seal(f->profile);
+  cost = profile_cost_new(f->profile, &config, NULL);
+  for (guint strided = 0; strided < 2; strided++)
+    for (guint32 i = 0; i < 64;) {
+      const guint32 context = 1000 + i;
+      const CostShape shape = known_decode_shape(&context, 1);
+      guint32 n;
+      cost_model_step(cost, &shape, strided ? 64 - i : 1, &piece);
+      n = strided ? MIN(piece.steps, 64 - i) : 1;
+      sum_ps[strided] += n * cost_piece_total_ps(&piece) + piece.growth_ps * n * (n - 1) / 2;
+      i += n;
+    }
+  g_assert_cmpint(sum_ps[0], ==, sum_ps[1]);
+}
+
+/* What the host's time is scaled by says nothing of what a graph holds. */
+static void
+test_pieces(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
+{
+  RooflineConfig config = config_of(f);
+  Host host = {.costs[HOST_VLLM_V1] = {.piece_ps = 10 * PS_PER_US}};
+  gint64 ps[2];
+
+  config.host = &host;
+  config.in_pieces = TRUE;
+  known_profile_add(f, OP_LAUNCH, "", (const gint64[]){1}, LAUNCH_NS);
+  profile_seal(f->profile);
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr(CostModel) cost = NULL;
+    config.what_if.host_time = i;
+    cost = profile_cost_new(f->profile, &config, NULL);
+    ps[i] = of_step(cost, &short_chunk).base_ps[COST_ATTENTION];
+  }
+  g_assert_cmpint(ps[0], ==, ps[1]);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -103,5 +178,8 @@ main(int argc, char **argv)
              known_profile_tear_down)
   ADD("steps", test_steps);
   ADD("least", test_least);
+  ADD("beyond", test_beyond);
+  ADD("growth", test_growth);
+  ADD("pieces", test_pieces);
   return g_test_run();
 }
