@@ -36,6 +36,13 @@ default_contexts(const Model *model)
   return json_pack("{s:i, s:i}", "vllm", (int)vllm, "sglang", (int)model->sglang_position);
 }
 
+/* Tokens; 0: none was typed. */
+static guint32
+block_size_or_usual(guint32 typed)
+{
+  return typed > 0 ? typed : 16;
+}
+
 static json_t *
 model_json(const Model *model, guint32 block_size)
 {
@@ -88,7 +95,7 @@ list_models(OutputFormat format, guint32 block_size, const char *kv_cache_dtype)
       json_decref(array);
       return cli_error(model == NULL ? CLI_FAILED : CLI_USAGE, "model", "%s", error->message);
     }
-    json_array_append_new(array, model_json(model, block_size));
+    json_array_append_new(array, model_json(model, block_size_or_usual(block_size)));
     add_row(table, names[i], billions(model_parameters(model)));
     table_take(table, g_strdup_printf("%.1f", (double)model_weight_bytes(model) / (1 << 30)));
     table_take(table, g_strdup_printf("%.0f", (double)model_kv_bytes_per_token(model) / 1024));
@@ -269,9 +276,9 @@ show_model(const char *name, OutputFormat format, guint32 block_size, const char
 
   if (model == NULL || !resolve_kv_cache_dtype(model, kv_cache_dtype, &error))
     return cli_error(CLI_USAGE, "model", "%s", error->message);
-  object = model_json(model, block_size);
+  object = model_json(model, block_size_or_usual(block_size));
   g_string_append_printf(text, "%s\n", model->name);
-  append_sizes(model, block_size, text);
+  append_sizes(model, block_size_or_usual(block_size), text);
   if (options->device != NULL ? !show_memory(options, model, block_size, text, object, &error)
                               : !show_fits(model, block_size, text, object, &error)) {
     json_decref(object);
@@ -367,11 +374,12 @@ run_model(int argc, char **argv, OutputFormat format, guint32 block_size,
 int
 command_model(int argc, char **argv)
 {
-  guint64 block_size;
+  guint64 block_size = 0;
   g_autofree char *format_text = NULL, *block_text = NULL, *kv_cache_dtype = NULL;
   g_auto(ModelMemoryOptions) options = {0};
   const GOptionEntry entries[] = {
-      {"block-size", 0, 0, G_OPTION_ARG_STRING, &block_text, "tokens a block (default 16)", "N"},
+      {"block-size", 0, 0, G_OPTION_ARG_STRING, &block_text,
+       "tokens a block (default 16; with --device the engine's on that card)", "N"},
       {"kv-cache-dtype", 0, 0, G_OPTION_ARG_STRING, &kv_cache_dtype,
        "how KV is kept: auto (default: as the model says), fp8, bfloat16, float16", "TYPE"},
       {"device", 0, 0, G_OPTION_ARG_FILENAME, &options.device,
@@ -420,8 +428,8 @@ command_model(int argc, char **argv)
   if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (!output_format_parse(format_text, &format, &error) ||
-      !typed_uint(block_text != NULL ? block_text : "16", "--block-size", 1, 65536, &block_size,
-                  &error))
+      (block_text != NULL &&
+       !typed_uint(block_text, "--block-size", 1, 65536, &block_size, &error)))
     return cli_error(CLI_USAGE, "model", "%s", error->message);
   if (format == OUTPUT_CSV)
     return cli_error(CLI_USAGE, "model", "--format: found 'csv', expected table or json");

@@ -75,9 +75,7 @@ model_drafts_find(const ModelMemoryOptions *options, ModelMemory *memory, GError
   }
   if (tokens == 0)
     return TRUE;
-  memory->drafting = model_copy(model);
-  model_add_drafts(memory->drafting, tokens);
-  memory->request.server.model = memory->drafting;
+  model_add_drafts(memory->model, tokens);
   return TRUE;
 }
 

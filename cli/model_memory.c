@@ -110,10 +110,16 @@ take_defaults(const ModelMemory *memory, const EngineDefaults *defaults, ServerS
 static gboolean
 find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **error)
 {
-  const EngineSetup setup = {memory->scheduler, memory->device, options->offline};
-  EngineDefaults defaults = engine_defaults_find(&setup);
   PoolSizeRequest *request = &memory->request;
   ServerSetup *server = &request->server;
+  const EngineSetup setup = {
+      .scheduler = memory->scheduler,
+      .device = memory->device,
+      .offline = options->offline,
+      .model = memory->model,
+      .block_size = request->block_size,
+  };
+  EngineDefaults defaults = engine_defaults_find(&setup);
 
   server->tensor_parallel_size = 1;
   if (memory->log != NULL)
@@ -122,6 +128,8 @@ find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **e
   request->utilization = memory->log != NULL && isfinite(memory->log->utilization)
                              ? memory->log->utilization
                              : defaults.gpu_memory_utilization;
+  request->block_size = defaults.block_size;
+  memory->model->state_alignment = defaults.state_alignment;
   memory->terms = find_terms(memory, &defaults);
   if (!parse_count(options->tensor_parallel_size, "--tensor-parallel-size", MOST_RANKS,
                    &server->tensor_parallel_size, error) ||
@@ -165,6 +173,9 @@ count_blocks(ModelMemory *memory)
       kv_groups_is_plain(&groups) ||
       (memory->terms.caches_states && !kv_groups_keep_states(&groups)))
     return;
+  if (memory->terms.caches_states)
+    kv_groups_use_kernels(&groups, request->server.model, request->block_size,
+                          memory->scheduler->version, request->server.device->compute_capability);
   memory->pool.num_gpu_blocks = pool_blocks(memory->pool.kv_bytes, groups.block_bytes);
 }
 
@@ -187,7 +198,8 @@ model_memory_find(const ModelMemoryOptions *options, const Model *model, guint32
     return FALSE;
   }
   memory->request.server.device = memory->device;
-  memory->request.server.model = model;
+  memory->model = model_copy(model);
+  memory->request.server.model = memory->model;
   if (!model_drafts_find(options, memory, error) || !find_settings(options, memory, error) ||
       !check_split(&memory->request.server, error))
     return FALSE;
@@ -202,7 +214,7 @@ model_memory_clear(ModelMemory *memory)
 {
   g_clear_pointer(&memory->device, device_free);
   g_clear_pointer(&memory->log, startup_log_free);
-  g_clear_pointer(&memory->drafting, model_free);
+  g_clear_pointer(&memory->model, model_free);
   g_clear_pointer(&memory->left_out, g_free);
 }
 
@@ -219,12 +231,14 @@ model_memory_json(const ModelMemory *memory)
   const PoolSize *pool = &memory->pool;
   const StartupLog *log = memory->log;
   json_t *object = json_pack(
-      "{s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}",
+      "{s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, "
+      "s:I}",
       "device", memory->device->name, "scheduler", memory->scheduler->name, "tensor_parallel_size",
       (int)request->server.tensor_parallel_size, "gpu_memory_utilization", request->utilization,
       "max_num_batched_tokens", (json_int_t)request->server.max_num_batched_tokens, "max_num_seqs",
       (json_int_t)request->server.max_num_seqs, "max_model_len",
-      (json_int_t)memory->terms.max_model_len, "enforce_eager", (int)request->server.eager,
+      (json_int_t)memory->terms.max_model_len, "block_size", (json_int_t)request->block_size,
+      "enforce_eager", (int)request->server.eager,
       "memory_bytes", (json_int_t)memory->device->memory_bytes, "usable_bytes",
       (json_int_t)pool->usable_bytes, "weight_bytes", (json_int_t)pool->weight_bytes,
       "activation_bytes", (json_int_t)pool->server.activation_bytes, "activation_peak",
@@ -337,10 +351,10 @@ model_memory_append(const ModelMemory *memory, GString *text)
   g_string_append_printf(
       text,
       "\nOn %u x %s under %s: %.3g of the memory, max_num_batched_tokens %u, "
-      "max_num_seqs %u, max_model_len %u%s%s; each card:\n",
+      "max_num_seqs %u, max_model_len %u, blocks of %u tokens%s%s; each card:\n",
       server->tensor_parallel_size, memory->device->name, memory->scheduler->name,
       memory->request.utilization, server->max_num_batched_tokens, server->max_num_seqs,
-      memory->terms.max_model_len, server->eager ? ", enforce_eager" : "", drafts);
+      memory->terms.max_model_len, memory->request.block_size, server->eager ? ", enforce_eager" : "", drafts);
   append_sum(memory, text);
   g_string_append_printf(text, "The activation's peak is in: %s.\n",
                          memory->pool.server.activation_peak);

@@ -23,11 +23,12 @@ typedef struct {
   const SchedulerClass *scheduler;
   Device *device;
   StartupLog *log; /* NULL: no --log */
-  Model *drafting; /* with its draft layers; NULL: nothing is drafted */
+  Model *model;    /* as this server has it: with the layers that draft, if any do */
   char *left_out;  /* what the log's server drafts by, which is not counted; NULL: nothing */
 } ModelMemory;
 
-/* Resolves the options and sizes the pool; what is not typed is the log's, or the engine's default.
+/* Resolves the options and sizes the pool; what is not typed (block_size: 0) is the log's, or the
+ * engine's default.
  * FALSE and an error on an option that cannot be used; model_memory_clear() all the same. */
 gboolean model_memory_find(const ModelMemoryOptions *options, const Model *model,
                            guint32 block_size, ModelMemory *memory, GError **error);

@@ -142,7 +142,7 @@ worst_of(const Figure *figure, const RunRecord *records, guint n_records)
   int worst = -1;
 
   for (guint i = 0; i < n_records; i++)
-    if (run_record_counts(&records[i]) && (all_bounds || !run_record_is_bound(&records[i])) &&
+    if (run_record_competes(&records[i], all_bounds) &&
         (worst < 0 || figure_real(figure, &records[i]) > figure_real(figure, &records[worst])))
       worst = (int)i;
   return worst;
@@ -217,36 +217,60 @@ append_latency(GString *text, const RunRecord *records, guint n_records, const c
                          best_time, worst_time, records[worst].name);
 }
 
-/* many_told: the runs that refuse many requests are already named. */
+/* Why no run is told to be the best. */
 static void
-append_words(GString *text, const RunRecord *records, guint n_records, gboolean many_told)
+append_no_best(GString *text, const RunRecord *records, guint n_records)
 {
-  guint done = 0;
+  gboolean all_bounds = run_records_are_bounds(records, n_records);
+  guint done = 0, competing = 0;
   guint64 preemptions = 0;
 
   for (guint i = 0; i < n_records; i++) {
     done += run_record_counts(&records[i]);
+    competing += run_record_competes(&records[i], all_bounds);
     preemptions += records[i].summary.preemptions;
   }
-  append_unfinished(text, records, n_records);
-  append_exceptions(text, records, n_records, many_told);
   if (n_records > 1 && preemptions == 0)
     g_string_append(text, "No request was preempted, so these policies had nothing to do.\n");
-  else if (done > 1 && figure_best(figure_find("makespan_s"), records, n_records) < 0)
-    g_string_append(text, "All finished at the same time.\n");
+  else if (competing > 1 && figure_best(figure_find("makespan_s"), records, n_records) < 0)
+    g_string_append_printf(text, "All %sfinished at the same time.\n",
+                           competing < done ? "but the bounds " : "");
   else if (done == 1 && n_records > 1)
     g_string_append(text, "Only one run ended well, so there is nothing to compare it with.\n");
+  else if (competing == 1 && n_records > 1)
+    g_string_append(text, "Only one run that ended well is no bound; bounds tell what it could gain.\n");
+}
+
+/* many_told: the runs that refuse many requests are already named. */
+static void
+append_words(GString *text, const RunRecord *records, guint n_records, gboolean many_told)
+{
+  append_unfinished(text, records, n_records);
+  append_exceptions(text, records, n_records, many_told);
+  append_no_best(text, records, n_records);
   append_makespan(text, records, n_records);
   append_latency(text, records, n_records, "ttft_s.p99", "The first token's p99");
   append_latency(text, records, n_records, "e2e_s.mean", "The mean time from arrival to finish");
+}
+
+/* The run with the lowest mean latency; of those that tie, or of one alone, the first. */
+static const RunRecord *
+lowest_latency(const RunRecord *records, guint n_records)
+{
+  int best = figure_best(figure_find("e2e_s.mean"), records, n_records);
+  gboolean all_bounds = run_records_are_bounds(records, n_records);
+
+  for (guint i = 0; best < 0 && i < n_records; i++)
+    if (run_record_competes(&records[i], all_bounds))
+      best = (int)i;
+  return &records[MAX(best, 0)];
 }
 
 /* Appends what limits: the policy, or the lack of memory itself. */
 static void
 append_advice(GString *text, const RunRecord *records, guint n_records)
 {
-  int best = figure_best(figure_find("e2e_s.mean"), records, n_records);
-  const RunRecord *record = &records[MAX(best, 0)];
+  const RunRecord *record = lowest_latency(records, n_records);
   const Summary *sum = &record->summary;
   double overhead = (double)overhead_spent_ps(record) / (double)MAX(sum->makespan_ps, 1);
   /* Shares of the latency and makespan that unlimited memory would save; negative: they would grow.

@@ -388,6 +388,12 @@ run_records_are_bounds(const RunRecord *records, guint n_records)
 }
 
 gboolean
+run_record_competes(const RunRecord *record, gboolean all_bounds)
+{
+  return run_record_counts(record) && (all_bounds || !run_record_is_bound(record));
+}
+
+gboolean
 figure_ties(double a, double b)
 {
   return fabs(a - b) <= 1e-9 * MAX(fabs(a), fabs(b));
@@ -402,8 +408,7 @@ figure_best(const Figure *figure, const RunRecord *records, guint n_records)
 
   for (guint i = 0; figure->better != BETTER_NEITHER && i < n_records; i++) {
     double value = figure_real(figure, &records[i]);
-    if (!run_record_counts(&records[i]) || isnan(value) ||
-        (run_record_is_bound(&records[i]) && !all_bounds))
+    if (isnan(value) || !run_record_competes(&records[i], all_bounds))
       continue;
     differ = differ || (index >= 0 && !figure_ties(value, best));
     if (index < 0 ||

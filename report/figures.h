@@ -100,6 +100,8 @@ gboolean run_record_counts(const RunRecord *record);
 gboolean run_record_is_bound(const RunRecord *record);
 /* TRUE if all are bounds: then they are held against each other. */
 gboolean run_records_are_bounds(const RunRecord *records, guint n_records);
+/* TRUE if the run may be the best of its comparison; all_bounds: run_records_are_bounds(). */
+gboolean run_record_competes(const RunRecord *record, gboolean all_bounds);
 
 /* Index of the run whose figure is best; -1 where no figure is better than another, where all
  * tie, or fewer than two runs count. One that does not count is never best. */

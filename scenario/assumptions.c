@@ -38,6 +38,20 @@ blocks_held(const KvGroups *layout, guint64 tokens)
   return kv_groups_sequence_blocks(&whole, tokens);
 }
 
+/* How the last state of a prompt that is kept comes about. */
+static const char *
+last_state(const Scenario *s)
+{
+  if (s->config.kv_groups.inner_states)
+    return "comes within its last step, as kernels of Mamba 2 leave it since 0.32 and FlashInfer's "
+           "of the gated delta rule since 0.33";
+  if (s->scheduler->version < 29)
+    return "takes a step of its own";
+  return "takes a step of its own, which FlashKDA's kernels spare since 0.29 (bounded gates), those "
+         "of Mamba 2 since 0.32 and FlashInfer's of the gated delta rule since 0.33 (on a device of "
+         "compute capability 9.0, 10 or 12)";
+}
+
 /* Of groups that are counted. */
 static void
 add_groups(json_t *list, const Scenario *s)
@@ -57,8 +71,8 @@ add_groups(json_t *list, const Scenario *s)
   if (kv_groups_state_tokens(groups) > 0)
     add(list, g_strdup_printf("the prefix cache has a recurrent state every %u tokens, where "
                               "prefills stop for it (mamba_cache_mode align); the last of a prompt "
-                              "takes a step of its own, which kernels spare since 0.29",
-                              kv_groups_state_tokens(groups)));
+                              "%s",
+                              kv_groups_state_tokens(groups), last_state(s)));
 }
 
 /* Of windows where blocks are of all layers. */
@@ -298,8 +312,17 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, double factor, 
 }
 
 void
-scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *list)
+scenario_assume_parallel(const Scenario *s, const Settings *settings, const RooflineConfig *costs,
+                         json_t *list)
 {
+  double two_shots_ps =
+      costs->device != NULL ? costs->device->allreduce_two_shots_latency_ps : 0;
+
+  if (costs->own_sums && two_shots_ps > 0 && s->tensor_parallel_size >= 8)
+    add(list, g_strdup_printf("all-reduces of 256 KiB to 8 MiB by the engine's own kernel, as it "
+                              "has no symmetric memory: %.1f us and their bytes at least%s",
+                              two_shots_ps / PS_PER_US,
+                              costs->what_if.comm_time == 1 ? "" : ", scaled by --what-if"));
   if (s->tensor_parallel_size > NODE_DEVICES)
     add(list, g_strdup_printf("%u devices share each layer and are taken to be linked as those of "
                               "one node are, which has %u: links between nodes are not modelled",

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "calib/cost/roofline.h"
 #include "scenario.h"
 
 enum { NODE_DEVICES = 8 }; /* linked with each other in one node */
@@ -12,7 +13,8 @@ enum { NODE_DEVICES = 8 }; /* linked with each other in one node */
 json_t *scenario_assumptions(const Scenario *scenario, guint32 tp);
 
 /* Adds those about engines and ranks that share work. */
-void scenario_assume_parallel(const Scenario *scenario, const Settings *settings, json_t *list);
+void scenario_assume_parallel(const Scenario *scenario, const Settings *settings,
+                              const RooflineConfig *costs, json_t *list);
 
 /* Adds the one about outputs that a limit has cut, which only a run knows. */
 void scenario_assume_cut(const Scenario *scenario, guint64 requests, guint64 tokens, json_t *list);

@@ -373,7 +373,7 @@ set_assumptions(json_t *object, const Scenario *s, const Settings *settings,
   if (costs != NULL && !settings->of_own_executor)
     scenario_assume_host(s, costs->scheduler, costs->what_if.host_time, list);
   if (costs != NULL)
-    scenario_assume_parallel(s, settings, list);
+    scenario_assume_parallel(s, settings, costs, list);
   if (json_array_size(list) > 0)
     json_object_set(object, "assumed", list);
   json_decref(list);

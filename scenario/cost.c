@@ -41,6 +41,18 @@ shared_experts_of(const SchedulerClass *engine, guint64 captured_tokens)
   return (SharedExperts){SHARED_AFTER, 0};
 }
 
+/* Whether the engine sums over its devices without symmetric memory: vLLM has taken that since 0.11
+ * (pull request 24111), SGLang by --enable-torch-symm-mem alone. TensorRT-LLM's kernels are others.
+ */
+static gboolean
+has_own_sums(const SchedulerClass *engine)
+{
+  gboolean is_old_vllm = (engine->version > 0 && engine->version < 11) ||
+                         (engine->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
+
+  return is_old_vllm || (engine->features & SCHEDULER_IS_SGLANG) != 0;
+}
+
 /* Whether nothing is captured, which goes before a mode of graphs, as in vLLM. */
 static gboolean
 resolve_eager(Resolver *r, GError **error)
@@ -206,6 +218,7 @@ resolver_cost(Resolver *r, GError **error)
         MAX(1, model_kv_tensors(s->model) * pipeline_most_layers(s->model->layers, stages) /
                    s->model->layers);
   }
+  config.own_sums = has_own_sums(s->scheduler);
   config.shared_experts = shared_experts_of(s->scheduler, s->eager ? 0 : config.captured_tokens);
   config.greedy = settings->of_own_executor && settings->temperature == 0;
   config.captures_head = settings->of_own_executor;

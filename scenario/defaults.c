@@ -196,7 +196,30 @@ resolve_length(Resolver *r, const EngineDefaults *defaults)
   }
 }
 
-/* Settings whose defaults do not depend on the version. */
+/* Latent attention's kernels choose the block: then the card is a part of where it is from. */
+static void
+note_block_size(const Resolver *r, const EngineDefaults *defaults)
+{
+  const Scenario *s = r->scenario;
+
+  if (is_typed(r, "block_size")) {
+    if (defaults->forced_block > 0)
+      resolver_doubt(r,
+                     "--block-size %u: a server of %s sets blocks of %u tokens on %s, as latent "
+                     "attention's kernels want, whatever is typed; the run has what is typed",
+                     s->config.block_size, s->scheduler->name, defaults->forced_block,
+                     s->device->name);
+    return;
+  }
+  if ((s->scheduler->version > 0 || has(s, SCHEDULER_HAS_CAPACITY_POLICY)) && s->device != NULL && s->model != NULL &&
+      model_latent_layers(s->model) > 0)
+    resolver_origin(r, "block_size", "%s, latent attention on %s", s->scheduler->name,
+                    s->device->name);
+  else
+    resolver_origin(r, "block_size", "%s", s->scheduler->name);
+}
+
+/* Settings whose defaults do not depend on the version, and blocks. */
 static void
 resolve_rest(Resolver *r, const EngineDefaults *defaults)
 {
@@ -205,9 +228,10 @@ resolve_rest(Resolver *r, const EngineDefaults *defaults)
   SchedulerConfig *c = &r->scenario->config;
   gboolean has_manager = has(s, SCHEDULER_HAS_BLOCK_MANAGER);
 
-  c->block_size = is_typed(r, "block_size") ? (guint32)settings->block_size : defaults->block_size;
-  if (!is_typed(r, "block_size"))
-    resolver_origin(r, "block_size", "%s", s->scheduler->name);
+  c->block_size = defaults->block_size;
+  if (s->model != NULL)
+    s->model->state_alignment = defaults->state_alignment;
+  note_block_size(r, defaults);
   if (s->model != NULL)
     r->pool_bytes_per_block =
         pool_stage_block_bytes(s->model, c->block_size, s->tensor_parallel_size,
@@ -228,7 +252,13 @@ resolver_limits(Resolver *r)
 {
   const Settings *settings = r->settings;
   Scenario *s = r->scenario;
-  const EngineSetup setup = {s->scheduler, s->device, settings->offline};
+  const EngineSetup setup = {
+      .scheduler = s->scheduler,
+      .device = s->device,
+      .offline = settings->offline,
+      .model = s->model,
+      .block_size = is_typed(r, "block_size") ? (guint32)settings->block_size : 0,
+  };
   EngineDefaults defaults = engine_defaults_find(&setup);
 
   resolve_rest(r, &defaults);

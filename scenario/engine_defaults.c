@@ -10,6 +10,14 @@
 #define V0_CHUNK_TOKENS 512
 #define V0_TOKENS 2048
 #define BLOCK_TOKENS 16
+/* Since when the backend says which blocks it prefers, and blocks that kernels want. */
+#define PREFERS_SINCE 18
+#define FLASHMLA_TOKENS 64
+#define CUTLASS_TOKENS 128
+#define FLASHINFER_TOKENS 64
+#define FLASHINFER_LEAST_TOKENS 32
+#define INDEXER_TOKENS 64
+#define LATENT_STATE_TOKENS 128
 /* TensorRT-LLM's llm_args.py: max_batch_size, max_num_tokens, KvCacheConfig.tokens_per_block. */
 #define TRTLLM_SEQS 2048
 #define TRTLLM_TOKENS 8192
@@ -55,6 +63,111 @@ find_batch(const EngineSetup *setup, EngineDefaults *found)
       setup->offline ? batches[i].offline_tokens : batches[i].serve_tokens;
 }
 
+/* The first layer of latent attention; NULL: there is none. */
+static const Mixer *
+latent_mixer(const Model *model)
+{
+  for (guint i = 0; model != NULL && i < model->n_kinds; i++)
+    if (model->kinds[i].mixer.latent_dim > 0)
+      return &model->kinds[i].mixer;
+  return NULL;
+}
+
+/* From 0.18 on: Hopper has FlashAttention's kernel, which wants KV of 16 bits, or FlashMLA's;
+ * Blackwell FlashInfer's, then CUTLASS's; whatever these do not take, and other cards, Triton's. */
+static guint32
+preferred_block(const Mixer *mixer, guint32 kv_bits, guint32 version, guint capability)
+{
+  guint32 width = mixer->latent_dim + mixer->rope_dim, head = mixer->head_dim - mixer->rope_dim;
+
+  if (width != 576 && width != 320)
+    return BLOCK_TOKENS;
+  if (capability == 9)
+    return kv_bits > 8 ? BLOCK_TOKENS : FLASHMLA_TOKENS;
+  if (capability == 10)
+    return head == 64 || head == 128 || (head == 192 && version >= 19) ? FLASHINFER_LEAST_TOKENS
+                                                                       : CUTLASS_TOKENS;
+  return BLOCK_TOKENS;
+}
+
+/* Before: the platform forces the blocks of FlashMLA on Hopper, and on Blackwell from 0.10 on those
+ * of CUTLASS's kernel, from 0.15 on of FlashInfer's where that takes the heads. Until 0.12 only the
+ * B200 was Blackwell to it, not the B300. */
+static guint32
+forced_block(const Mixer *mixer, guint32 version, double capability)
+{
+  if ((guint)capability == 9)
+    return version >= 8 ? FLASHMLA_TOKENS : BLOCK_TOKENS;
+  if ((guint)capability != 10 || version < 10 || (version < 13 && capability > 10))
+    return BLOCK_TOKENS;
+  return version >= 15 && mixer->head_dim - mixer->rope_dim == 128 ? FLASHINFER_TOKENS
+                                                                   : CUTLASS_TOKENS;
+}
+
+/* Of what is not typed. Sparse attention's indexer has one size on all of NVIDIA's cards. */
+static guint32
+default_block(const EngineSetup *setup)
+{
+  const Mixer *mixer = latent_mixer(setup->model);
+  guint32 version = setup->scheduler->version;
+  double capability = setup->device != NULL ? setup->device->compute_capability : 0;
+
+  if (mixer == NULL || capability == 0)
+    return BLOCK_TOKENS;
+  if (mixer->kind == MIXER_SPARSE)
+    return version >= 11 ? INDEXER_TOKENS : BLOCK_TOKENS;
+  return version >= PREFERS_SINCE
+             ? preferred_block(mixer, setup->model->kv_bits, version, (guint)capability)
+             : forced_block(mixer, version, capability);
+}
+
+static void
+find_block(const EngineSetup *setup, EngineDefaults *found)
+{
+  guint32 block = default_block(setup);
+
+  found->block_size = setup->block_size > 0 ? setup->block_size : block;
+  if (setup->scheduler->version < PREFERS_SINCE && found->block_size % block != 0 &&
+      block > BLOCK_TOKENS)
+    found->forced_block = block;
+}
+
+/* From 0.20 on a block as it would be without states, and with latent attention from 0.27 on at
+ * least 128 tokens. Before, by the kernels that were known then: those of latent attention, and from
+ * 0.11 to 0.17 FlashInfer's on Blackwell with heads of 256. */
+static guint32
+find_alignment(const EngineSetup *setup, guint32 block_size)
+{
+  guint32 version = setup->scheduler->version;
+  gboolean latent = latent_mixer(setup->model) != NULL;
+
+  if (version >= 20)
+    return MAX(block_size, latent && version >= 27 ? LATENT_STATE_TOKENS : BLOCK_TOKENS);
+  if (version < 11)
+    return BLOCK_TOKENS;
+  if (latent)
+    return FLASHMLA_TOKENS;
+  return version < PREFERS_SINCE && setup->device != NULL && setup->model != NULL &&
+                 (guint)setup->device->compute_capability == 10 && setup->model->head_dim == 256
+             ? FLASHINFER_LEAST_TOKENS
+             : BLOCK_TOKENS;
+}
+
+/* TensorRT-LLM's: py_executor_creator.py sets FlashMLA's blocks where ModelConfig.enable_flash_mla,
+ * whatever is typed. */
+static void
+find_trtllm_block(const EngineSetup *setup, EngineDefaults *found)
+{
+  const Mixer *mixer = latent_mixer(setup->model);
+  gboolean flash_mla = mixer != NULL && mixer->latent_dim + mixer->rope_dim == 576 &&
+                       setup->device != NULL && setup->device->compute_capability == 9;
+
+  found->block_size = setup->block_size > 0 ? setup->block_size
+                      : flash_mla           ? FLASHMLA_TOKENS
+                                            : TRTLLM_BLOCK_TOKENS;
+  found->forced_block = flash_mla && found->block_size != FLASHMLA_TOKENS ? FLASHMLA_TOKENS : 0;
+}
+
 EngineDefaults
 engine_defaults_find(const EngineSetup *setup)
 {
@@ -64,17 +177,18 @@ engine_defaults_find(const EngineSetup *setup)
       .max_num_batched_tokens = V0_CHUNK_TOKENS,
       .least_batched_tokens = V0_TOKENS,
       .gpu_memory_utilization = setup->scheduler->version >= 20 ? 0.92 : 0.9,
-      .block_size = BLOCK_TOKENS,
       .serves_unstretched = setup->scheduler->version >= 12,
   };
 
+  find_block(setup, &found);
   if (setup->scheduler->version > 0)
     find_batch(setup, &found);
   if (setup->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY) {
     found.max_num_seqs = TRTLLM_SEQS;
     found.max_num_batched_tokens = found.least_batched_tokens = TRTLLM_TOKENS;
-    found.block_size = TRTLLM_BLOCK_TOKENS;
+    find_trtllm_block(setup, &found);
   }
+  found.state_alignment = find_alignment(setup, found.block_size);
   return found;
 }
 

@@ -7,20 +7,29 @@
  *   - The share of the memory is 0.92 from 0.20 on.
  *   - The context of LongRoPE is the unstretched one from 0.11.1 on (pull request 27431); here from
  *     0.12 on, since 0.11.0 does not have it.
+ *   - Blocks are of 16 tokens, but where the kernels of latent attention want others (platforms/
+ *     cuda.py up to 0.17; since, get_preferred_block_size() of the backend that the card, the head
+ *     and the type of the KV lead to). Up to 0.17 these replace what is typed, too, but for their
+ *     multiples.
+ *   - Beside recurrent states a block is a multiple of so many tokens (models/config.py up to 0.19;
+ *     since, _align_hybrid_block_size() of platforms/interface.py).
  * SchedulerFeatures says which switches are on by default. New rules are a row of the table in
- * engine_defaults.c.
+ * engine_defaults.c, or a line of its functions of blocks.
  */
 #pragma once
 
 #include <glib.h>
 
 #include "calib/devices/device.h"
+#include "sim/model.h"
 #include "sim/scheduler.h"
 
 typedef struct {
   const SchedulerClass *scheduler;
   const Device *device; /* NULL: an unknown card, which vLLM treats as a small one */
   gboolean offline;     /* LLM() in a program of its own, not a server */
+  const Model *model;   /* NULL: none is known */
+  guint32 block_size;   /* as typed; 0: it is not */
 } EngineSetup;
 
 typedef struct {
@@ -29,7 +38,9 @@ typedef struct {
   guint32 max_num_batched_tokens; /* with chunked prefill */
   guint32 least_batched_tokens;   /* without it: this, or max_model_len if that is more */
   double gpu_memory_utilization;
-  guint32 block_size;
+  guint32 block_size;      /* tokens; what is typed, if it is */
+  guint32 forced_block;    /* what such a server sets, whatever is typed; 0: it takes that */
+  guint32 state_alignment; /* tokens; Model has it, too */
   gboolean serves_unstretched; /* of LongRoPE, the length before it is stretched */
 } EngineDefaults;
 

@@ -1,8 +1,6 @@
 #include "kv_groups.h"
 
-enum {
-  STATE_ALIGNMENT = 16
-}; /* beside states, attention's blocks are a multiple of so many tokens */
+enum { STATE_ALIGNMENT = 16 }; /* where the model says no other */
 
 /* One kind while it is put together. */
 typedef struct {
@@ -73,9 +71,10 @@ layers_a_group(const Kind *kinds, guint n_kinds)
   return 4 * (guint64)most < 5 * (guint64)fewest ? most : fewest;
 }
 
-/* Bytes of a page: block_size tokens of the largest kind, or more where a state would not fit. */
+/* Bytes of a page: block_size tokens of the largest kind, or, where a state would not fit, a
+ * multiple of `alignment`. */
 static guint64
-find_page(const Kind *kinds, guint n_kinds, guint32 block_size)
+find_page(const Kind *kinds, guint n_kinds, guint32 block_size, guint32 alignment)
 {
   guint64 widest = 0, state = 0, tokens = block_size;
 
@@ -86,7 +85,7 @@ find_page(const Kind *kinds, guint n_kinds, guint32 block_size)
   if (widest == 0)
     return state;
   if (state > widest * tokens)
-    tokens = (state + widest * STATE_ALIGNMENT - 1) / (widest * STATE_ALIGNMENT) * STATE_ALIGNMENT;
+    tokens = (state + widest * alignment - 1) / (widest * alignment) * alignment;
   return widest * tokens;
 }
 
@@ -120,7 +119,9 @@ kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *gro
   if (n_kinds == 0)
     return FALSE;
   groups->group_layers = layers_a_group(kinds, n_kinds);
-  groups->page_bytes = find_page(kinds, n_kinds, block_size);
+  groups->page_bytes =
+      find_page(kinds, n_kinds, block_size,
+                model->state_alignment > 0 ? model->state_alignment : STATE_ALIGNMENT);
   groups->block_bytes = groups->page_bytes * groups->group_layers;
   groups->draft_tokens = model->draft_tokens;
   set_kinds(groups, kinds, n_kinds);
@@ -130,24 +131,6 @@ kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *gro
     groups->kinds[0].block_tokens = block_size;
   }
   return TRUE;
-}
-
-gboolean
-kv_groups_keep_states(KvGroups *groups)
-{
-  guint32 tokens = 0;
-  gboolean states = FALSE;
-
-  for (guint i = 0; i < groups->n_kinds; i++)
-    if (groups->kinds[i].kind == KV_WHOLE)
-      tokens = MAX(tokens, groups->kinds[i].block_tokens);
-  for (guint i = 0; i < groups->n_kinds; i++) {
-    if (groups->kinds[i].kind != KV_STATE)
-      continue;
-    groups->kinds[i].block_tokens = tokens;
-    states = TRUE;
-  }
-  return !states || tokens > 0;
 }
 
 gboolean
@@ -339,12 +322,10 @@ kv_groups_alike_until(const KvGroups *groups, guint64 computed, guint32 lag)
 
 /* What a window shows may begin anywhere in a block; a chunk begins at a multiple of its length. */
 static guint64
-most_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)
+admission_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)
 {
   guint64 all = group_blocks(kind, 0, 0, tokens), seen;
 
-  if (kind->kind == KV_STATE && kind->block_tokens > 0)
-    return MIN(blocks_of(kind, tokens), 3);
   if (kind->window == 0)
     return all;
   seen = kind->window + step_tokens - (kind->kind == KV_WINDOW ? 1 : 0);
@@ -353,18 +334,42 @@ most_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)
 }
 
 guint64
+kv_groups_admission_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens)
+{
+  guint64 blocks = 0;
+
+  for (guint i = 0; i < groups->n_kinds; i++)
+    blocks +=
+        groups->kinds[i].groups * admission_group_blocks(&groups->kinds[i], tokens, step_tokens);
+  return blocks;
+}
+
+/* Of states where some are kept: those with which two steps in flight begin and the second ends, and
+ * one within a step. */
+static guint64
+most_group_blocks(const KvGroups *groups, const KvGroupKind *kind, guint64 tokens,
+                  guint64 step_tokens)
+{
+  if (kind->kind == KV_STATE && kind->block_tokens > 0)
+    return MIN(blocks_of(kind, tokens), groups->inner_states ? 4 : 3);
+  return admission_group_blocks(kind, tokens, step_tokens);
+}
+
+guint64
 kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens)
 {
   guint64 blocks = 0;
 
   for (guint i = 0; i < groups->n_kinds; i++)
-    blocks += groups->kinds[i].groups * most_group_blocks(&groups->kinds[i], tokens, step_tokens);
+    blocks +=
+        groups->kinds[i].groups * most_group_blocks(groups, &groups->kinds[i], tokens, step_tokens);
   return blocks;
 }
 
 /* vLLM's max_memory_usage_bytes, in pages of one layer. */
 static guint64
-planned_group_blocks(const KvGroupKind *kind, guint64 longest, guint64 step_tokens, guint32 drafts)
+planned_group_blocks(const KvGroups *groups, const KvGroupKind *kind, guint64 longest,
+                     guint64 step_tokens)
 {
   switch (kind->kind) {
   case KV_WINDOW:
@@ -372,7 +377,7 @@ planned_group_blocks(const KvGroupKind *kind, guint64 longest, guint64 step_toke
   case KV_CHUNKS:
     return blocks_of(kind, MIN(kind->window + step_tokens, longest));
   case KV_STATE:
-    return (kind->block_tokens > 0 ? 2 : 1) + drafts;
+    return (kind->block_tokens > 0 ? 2 : 1) + groups->draft_tokens + (groups->inner_states ? 1 : 0);
   case KV_WHOLE:
     break;
   }
@@ -386,7 +391,7 @@ kv_groups_planned_blocks(const KvGroups *groups, guint64 longest, guint64 step_t
 
   for (guint i = 0; i < groups->n_kinds; i++)
     blocks += groups->kinds[i].groups *
-              planned_group_blocks(&groups->kinds[i], longest, step_tokens, groups->draft_tokens);
+              planned_group_blocks(groups, &groups->kinds[i], longest, step_tokens);
   return blocks;
 }
 
@@ -399,7 +404,7 @@ kv_groups_bound_blocks(const KvGroups *groups, guint64 n, guint64 tokens)
     const KvGroupKind *kind = &groups->kinds[i];
     guint64 bound = kind->kind == KV_WHOLE
                         ? (tokens + n * (kind->block_tokens - 1)) / kind->block_tokens
-                        : n * most_group_blocks(kind, G_MAXUINT32, 1);
+                        : n * most_group_blocks(groups, kind, G_MAXUINT32, 1);
     blocks += kind->groups * bound;
   }
   return blocks;

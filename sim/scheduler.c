@@ -328,7 +328,9 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   self->stride = stride = stride && !scheduler_is_pipelined(self);
   if (self->tell_plans || self->needs_decodes) {
     step->plans->len = 0;
-    self->decodes = scheduler_running_decodes(self);
+    self->decodes_noted = FALSE;
+    if (!self->class->evicts_in_place)
+      scheduler_note_decodes(self);
     if (self->price_memo != NULL)
       self->price_memo->load++;
   }

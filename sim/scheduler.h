@@ -47,6 +47,7 @@ struct Scheduler {
   /* The decision that is being made. */
   gint64 now_ps;
   gboolean stride;        /* its step may stand for several */
+  gboolean decodes_noted; /* what follows is this decision's */
   DecodeContexts decodes; /* that run as it begins; where needs_decodes or tell_plans */
 
   /* The decode clock, and the order in which a victim policy takes its members. */
@@ -395,6 +396,16 @@ OverflowQuery scheduler_overflow_query(Scheduler *self, const Sequence *benefici
                                        guint32 short_blocks);
 /* The contexts of all that decodes. */
 DecodeContexts scheduler_running_decodes(Scheduler *self);
+/* Before anybody is evicted: notes those that decode as the decision begins, where they are asked
+ * for. Few decisions evict. */
+static inline void
+scheduler_note_decodes(Scheduler *self)
+{
+  if (self->decodes_noted || !(self->needs_decodes || self->tell_plans))
+    return;
+  self->decodes = scheduler_running_decodes(self);
+  self->decodes_noted = TRUE;
+}
 /* A sequence that has computed its gap goes on behind what was copied. */
 static inline void
 scheduler_close_gap(Sequence *sequence)

@@ -37,11 +37,11 @@ sequence_free(Sequence *sequence)
 }
 
 void
-sequence_queue_sort_by_arrival(SequenceQueue *queue)
+sequence_queue_sort_by_arrival(SequenceQueue *queue, Sequence *first)
 {
   Sequence *next;
 
-  for (Sequence *sequence = queue->head; sequence != NULL; sequence = next) {
+  for (Sequence *sequence = first; sequence != NULL; sequence = next) {
     Sequence *before = sequence->previous;
     next = sequence->next;
     if (before == NULL || before->request < sequence->request)

@@ -123,6 +123,17 @@ sequence_length(const Sequence *sequence)
   return sequence->result.prompt_tokens + sequence->generated_tokens;
 }
 
+/* Tokens with which its prefill is over: the prompt or, when it is computed again, all but the
+ * newest token that has come. A member of the decode clock, whose computed tokens are out of date,
+ * ends none. */
+static inline guint32
+sequence_prefill_end(const Sequence *sequence)
+{
+  guint32 known = sequence_length(sequence) - (sequence->in_flight ? 1 : 0);
+
+  return sequence->in_clock ? G_MAXUINT32 : MAX(sequence->result.prompt_tokens, known - 1);
+}
+
 /* Blocks on the host and on the disk. */
 static inline guint32
 sequence_away_blocks(const Sequence *sequence)
@@ -195,6 +206,6 @@ sequence_queue_pop_head(SequenceQueue *queue)
   return sequence;
 }
 
-/* Sorts by arrival, which is by the requests' indices, oldest first; cheap where it is nearly
- * sorted. */
-void sequence_queue_sort_by_arrival(SequenceQueue *queue);
+/* Sorts by arrival, which is by the requests' indices, oldest first, from `first` on: those before it
+ * are sorted. Cheap where nearly all are. */
+void sequence_queue_sort_by_arrival(SequenceQueue *queue, Sequence *first);

@@ -63,16 +63,16 @@ waiting_queue_push_tail(WaitingQueue *queue, Sequence *sequence)
 }
 
 guint32
-waiting_queue_peek(const WaitingQueue *queue, guint32 n, guint32 *requests)
+waiting_queue_peek(const WaitingQueue *queue, guint32 n, Waiter *waiters)
 {
   guint32 count = 0;
 
   for (Sequence *s = queue->known.head; s != NULL && count < n; s = s->next)
-    requests[count++] = s->request;
+    waiters[count++] = (Waiter){s->request, s};
   for (guint32 i = queue->first; i < queue->untouched->len && count < n; i++) {
     const Range *range = &g_array_index(queue->untouched, Range, i);
     for (guint32 request = range->next; request < range->end && count < n; request++)
-      requests[count++] = request;
+      waiters[count++] = (Waiter){request, range->sequence};
   }
   return count;
 }

@@ -45,8 +45,13 @@ waiting_queue_push_head(WaitingQueue *queue, Sequence *sequence)
 }
 /* Sends a sequence back behind all that wait. */
 void waiting_queue_push_tail(WaitingQueue *queue, Sequence *sequence);
-/* Writes the first `n` waiting requests, or as many as there are; returns how many. */
-guint32 waiting_queue_peek(const WaitingQueue *queue, guint32 n, guint32 *requests);
+/* One that waits; sequence: NULL where the engine has not looked at it yet. */
+typedef struct {
+  guint32 request;
+  const Sequence *sequence;
+} Waiter;
+/* Writes the first `n` that wait, or as many as there are; returns how many. */
+guint32 waiting_queue_peek(const WaitingQueue *queue, guint32 n, Waiter *waiters);
 /* Takes out a sequence, which must be known. */
 static inline void
 waiting_queue_remove(WaitingQueue *queue, Sequence *sequence)

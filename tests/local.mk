@@ -18,6 +18,8 @@ script_tests = \
   %D%/engines/page.py \
   %D%/engines/parallel.py \
   %D%/engines/policies.py \
+  %D%/engines/release.py \
+  %D%/engines/states.py \
   %D%/engines/trtllm.py \
   %D%/engines/windows.py \
   %D%/live/live.py \
@@ -81,6 +83,7 @@ EXTRA_DIST += \
   %D%/recount.py \
   %D%/recount_memory.py \
   %D%/spillway_test.py \
+  %D%/engines/sglang-0.5.23.jsonl \
   %D%/live/live_fixture.py \
   %D%/live/plain_decoder.py \
   %D%/random/plain_engine.py \

@@ -35,6 +35,7 @@ typedef struct {
   ElementwiseFit *elementwise;
   OperationCurve *sampling;
   OperationCurve *all_reduce[2]; /* a custom kernel for small messages, NCCL beyond its range */
+  gboolean own_sums;             /* RooflineConfig.own_sums */
   OperationSheet *host[2];       /* a captured graph's, another step's */
   CapturedKind captured;
   guint64 captured_tokens;

@@ -203,6 +203,26 @@ all_reduce_ps(const ProfileCost *self, double bytes, gboolean *inside)
   return ps;
 }
 
+/* The same of the engine that runs: where it has no symmetric memory, tables of one that has it are
+ * too short among eight devices. Its own kernel, which is modelled, takes that much at least, and
+ * NCCL sums what is beyond. */
+static double
+engine_sum_ps(const ProfileCost *self, double bytes, gboolean *inside)
+{
+  double ps = all_reduce_ps(self, bytes, inside), least_ps, nccl_ps;
+  gboolean in_nccl;
+
+  if (!self->own_sums || self->tp < 8)
+    return ps;
+  if (bytes > TWO_SHOTS_MOST_BYTES && self->all_reduce[1] != NULL) {
+    nccl_ps = operation_curve_ps(self->all_reduce[1], bytes, &in_nccl);
+    return in_nccl ? MAX(ps, nccl_ps) : ps;
+  }
+  least_ps = roofline_own_sum_ps(self->roofline, bytes);
+  *inside = *inside && ps >= least_ps;
+  return MAX(ps, least_ps);
+}
+
 static Memo
 find_host(const ProfileCost *self, guint64 sequences, guint64 tokens, gboolean captured)
 {
@@ -238,7 +258,7 @@ set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, Cos
     piece->scaled_ps[COST_HOST] = 0;
   }
   if ((self->all_reduce[0] != NULL || self->all_reduce[1] != NULL) && tokens > 0) {
-    ps = all_reduce_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
+    ps = engine_sum_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
     set(piece, COST_COMM,
         memo_of(model_all_reduces(self->model) * ps * self->what_if.comm_time, inside));
     piece->base_ps[COST_COMM] += roofline_exchange_ps(self->roofline, tokens);

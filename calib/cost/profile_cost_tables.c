@@ -130,6 +130,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   if (model_is_uniform(model))
     self->elementwise = elementwise_fit_new(profile, model, tp, config->expert_blocks);
   self->sampling = sampling_new(profile, config, activations);
+  self->own_sums = config->own_sums;
   if (tp > 1) {
     self->all_reduce[0] =
         operation_curve_new(profile, OP_ALL_REDUCE, "custom", activations, 0, 1, tp);

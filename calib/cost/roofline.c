@@ -150,16 +150,29 @@ roofline_exchange_ps(const CostModel *base, guint64 tokens)
   return rate_ps(&self->exchange_token, tokens) + self->exchange_fixed_ps;
 }
 
+double
+roofline_own_sum_ps(const CostModel *base, double bytes)
+{
+  const Roofline *self = (const Roofline *)base;
+
+  return roofline_two_shots_ps(&self->device, self->ranks, bytes);
+}
+
 static gint64
 comm_ps(const Roofline *self, guint64 tokens)
 {
   const CommWay *around = &self->comm[0], *direct = &self->comm[1];
+  gint64 sums_ps, own_ps = 0;
 
   if (around->token.each_ps == 0 && around->fixed_ps == 0)
     return roofline_exchange_ps(&self->base, tokens);
-  return MIN(rate_ps(&around->token, tokens) + around->fixed_ps,
-             rate_ps(&direct->token, tokens) + direct->fixed_ps) +
-         roofline_exchange_ps(&self->base, tokens);
+  sums_ps = MIN(rate_ps(&around->token, tokens) + around->fixed_ps,
+                rate_ps(&direct->token, tokens) + direct->fixed_ps);
+  if (self->two_shots_sums > 0)
+    own_ps = roofline_round_ps(self->two_shots_sums *
+                               roofline_own_sum_ps(&self->base,
+                                                   (double)tokens * self->token_bytes));
+  return MAX(sums_ps, own_ps) + roofline_exchange_ps(&self->base, tokens);
 }
 
 gint64

@@ -92,6 +92,7 @@ typedef struct {
   guint32 expert_groups;          /* that experts are dealt out to (ExpertSplit); 0 is 1 */
   SharedExperts shared_experts;
   gboolean expert_blocks; /* another model's time of experts has their routing and activation */
+  gboolean own_sums; /* the engine sums by a kernel of its own or NCCL, not by symmetric memory */
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */
   CapturedKind captured;
@@ -153,6 +154,15 @@ double roofline_experts_together_ps(const Device *device, const WhatIf *what_if,
 /* Of COST_COMM what is no all-reduce of activations: what engines that share experts, and stages,
  * send each other, and the sums behind norms over all heads. */
 gint64 roofline_exchange_ps(const CostModel *self, guint64 tokens);
+
+/* Messages that an engine without symmetric memory sums by two shots of its own kernel: larger than
+ * one shot serves, and no larger than the kernel does. NCCL sums those beyond. */
+#define TWO_SHOTS_LEAST_BYTES (256 * 1024)
+#define TWO_SHOTS_MOST_BYTES (8 * 1024 * 1024)
+
+/* What such a sum over a model's ranks takes at least; 0: the device's file has no figure, or
+ * another way is taken. */
+double roofline_own_sum_ps(const CostModel *self, double bytes);
 
 /* How a config's ranks share experts. */
 ExpertSplit roofline_expert_split(const RooflineConfig *config);

@@ -150,10 +150,20 @@ allreduce_rate(const Device *device, guint32 ranks)
                       : device->allreduce_bytes_per_s;
 }
 
+double
+roofline_two_shots_ps(const Device *device, guint32 ranks, double bytes)
+{
+  if (ranks < 8 || device->allreduce_two_shots_latency_ps == 0 || bytes < TWO_SHOTS_LEAST_BYTES ||
+      bytes > TWO_SHOTS_MOST_BYTES)
+    return 0;
+  return device->allreduce_two_shots_latency_ps +
+         2.0 * (ranks - 1) / ranks * bytes / allreduce_rate(device, ranks) * (double)PS_PER_S;
+}
+
 /* Two ways: each device reads all that the others have, at once (small messages, over peer memory);
  * or the sum goes round, 2 (g - 1) / g of it over each link. */
 static void
-set_comm(Roofline *self, const Model *model, guint32 tp)
+set_comm(Roofline *self, const Model *model, guint32 tp, gboolean own_sums)
 {
   const Device *device = &self->device;
   double reduces = model_all_reduces(model) * self->what_if.comm_time;
@@ -161,6 +171,9 @@ set_comm(Roofline *self, const Model *model, guint32 tp)
 
   if (tp == 1)
     return;
+  self->ranks = tp;
+  self->token_bytes = ACTIVATION_BYTES * (double)model->hidden;
+  self->two_shots_sums = own_sums ? reduces : 0;
   self->comm[0].token =
       roofline_rate(2.0 * (tp - 1) / tp * bytes / allreduce_rate(device, tp) * (double)PS_PER_S);
   self->comm[0].fixed_ps = roofline_round_ps(
@@ -313,7 +326,7 @@ roofline_take(Roofline *self, const RooflineConfig *config)
   set_products(self, config->model, config->tensor_parallel_size);
   roofline_take_attention(self, config->model, config->tensor_parallel_size);
   set_elementwise(self, config->model, config->tensor_parallel_size, config->expert_blocks);
-  set_comm(self, config->model, config->tensor_parallel_size);
+  set_comm(self, config->model, config->tensor_parallel_size, config->own_sums);
   set_exchange(self, config->model, MAX(1, config->pipeline_parallel_size));
   add_norm_sums(self, config->model, config->tensor_parallel_size);
   self->communicates = self->comm[0].token.each_ps > 0 || self->comm[0].fixed_ps > 0 ||

@@ -101,6 +101,9 @@ typedef struct {
   Rate exchange_token;      /* of tokens between engines and stages, for all layers */
   gint64 exchange_fixed_ps; /* of these, and of sums behind norms over all heads */
   CommWay comm[2];       /* of which engines take the faster; the same twice where there is one */
+  double two_shots_sums; /* all-reduces that may be by two shots, with what_if's factor; 0: none */
+  double token_bytes;    /* of one all-reduce */
+  guint32 ranks;         /* that it is over */
   gboolean communicates; /* there is more than one device */
   gint64 host_step_ps, host_eager_ps, host_pieces_ps;
   Rate host_sequence;
@@ -137,6 +140,9 @@ roofline_memory_ps(const Device *device, const WhatIf *what_if, double bytes, do
 {
   return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
 }
+
+/* roofline_own_sum_ps() of a device. */
+double roofline_two_shots_ps(const Device *device, guint32 ranks, double bytes);
 
 /* What one of `tp` ranks has of a matrix of which there is one. */
 Product roofline_dense_product(const Matrix *matrix, const Mixer *mixer, guint32 tp);

@@ -75,6 +75,8 @@ static const FigureRow rows[] = {
      FIGURE_RATE, TRUE},
     {"interconnect", "allreduce_direct_latency_us", FIELD(allreduce_direct_latency_ps),
      FIGURE_MICROSECONDS, TRUE},
+    {"interconnect", "allreduce_two_shots_latency_us", FIELD(allreduce_two_shots_latency_ps),
+     FIGURE_MICROSECONDS, TRUE},
 };
 
 static const char *const texts[] = {"title", "driver_names", NULL};

@@ -78,6 +78,8 @@ typedef struct {
   double allreduce_step_ps;            /* for each device that a ring has more than one */
   double allreduce_direct_bytes_per_s; /* of each device's from all others; 0: it is not done so */
   double allreduce_direct_latency_ps;
+  double allreduce_two_shots_latency_ps; /* as allreduce_latency_ps, of an engine's own kernel among
+                                            eight and more (roofline.h); 0: no figure */
 
   GKeyFile *file; /* what it was read from, for the sources */
 } Device;

@@ -88,6 +88,16 @@ leave_path(Pool *pool, Sequence *sequence)
   sequence->radix_blocks = 0;
 }
 
+/* Where the tree has more of the sequence than its prompt, a node ends with that. */
+static void
+end_at_prompt(Pool *pool, const Sequence *sequence)
+{
+  RadixNode *node;
+
+  if (sequence->computed_tokens > sequence->result.prompt_tokens)
+    radix_tree_match(pool->contents, sequence->request, sequence->result.prompt_tokens, &node);
+}
+
 static void
 publish(Pool *pool, Sequence *sequence)
 {
@@ -95,8 +105,7 @@ publish(Pool *pool, Sequence *sequence)
   RadixNode *node;
 
   insert(pool, sequence, &node);
-  if (tokens > sequence->result.prompt_tokens) /* a node ends at the prompt's end */
-    radix_tree_match(pool->contents, sequence->request, sequence->result.prompt_tokens, &node);
+  end_at_prompt(pool, sequence);
   published = radix_tree_match(pool->contents, sequence->request, tokens, &node);
   leave_path(pool, sequence);
   lock(pool, node);
@@ -104,7 +113,8 @@ publish(Pool *pool, Sequence *sequence)
   sequence->radix_blocks = published;
 }
 
-/* The tree gets all of a sequence that ended; what a victim has not published is lost. */
+/* The tree gets all of a sequence that ended; what a victim has not published is lost. One that
+ * ends at the first token behind a prompt was never published. */
 static void
 release(Pool *pool, Sequence *sequence, Release why)
 {
@@ -113,6 +123,8 @@ release(Pool *pool, Sequence *sequence, Release why)
 
   if (why == RELEASE_ENDED) {
     insert(pool, sequence, &node);
+    if (published < sequence->result.prompt_tokens / pool->block_size)
+      end_at_prompt(pool, sequence);
     published = sequence->computed_tokens / pool->block_size;
   }
   leave_path(pool, sequence);

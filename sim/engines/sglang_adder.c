@@ -37,6 +37,20 @@ adder_take(Adder *a, Sequence *sequence, guint32 tokens)
   a->n++;
 }
 
+/* A small window pool cuts a prompt and leaves room in the chunk, so that a second one is cut. The
+ * release keeps track of one (chunked_req in managers/scheduler.py). */
+static void
+note_cut(Adder *a, Sequence *sequence)
+{
+  SglangState *state = adder_state(a);
+
+  if (state->chunked != NULL)
+    a->step->abort =
+        "a second prompt is cut in this step, and SGLang 0.5.23 answers the first from "
+        "the part that it read";
+  state->chunked = sequence;
+}
+
 void
 adder_admit(Adder *a, Sequence *sequence, const PoolPrefix *prefix, gint64 tokens, gboolean is_cut,
             gint64 reserved)
@@ -51,7 +65,7 @@ adder_admit(Adder *a, Sequence *sequence, const PoolPrefix *prefix, gint64 token
   pool_share(&self->pool, sequence, prefix);
   sequence->computed_tokens = prefix->tokens;
   if (is_cut)
-    state->chunked = sequence;
+    note_cut(a, sequence);
   state->free_rows--;
   scheduler_take_kept(self, sequence);
   scheduler_take_waiting(self);

@@ -79,9 +79,10 @@ sglang_add_decode(Scheduler *self, Step *step, Sequence *sequence)
     pool_grow(&self->pool, sequence, sequence->blocks + 1);
   sequence->has_decoded = TRUE;
   scheduler_add_entry(self, step, sequence, 1, sglang_kind(step, sequence));
-  if (sequence->ending) { /* by EOS, which is not known yet: the result will be dropped */
+  if (sequence->ending) { /* by EOS, which is not known yet: only the KV of the last token stays */
     StepEntry *entry = &g_array_index(step->entries, StepEntry, step->entries->len - 1);
     entry->samples = 0;
+    sequence->computed_tokens++;
     step->sequences->pdata[step->sequences->len - 1] = NULL;
   }
 }

@@ -113,7 +113,7 @@ add_waiting(Adder *a)
   if (result == ADD_OTHER)
     return;
   result = ADD_CONTINUE;
-  while (result == ADD_CONTINUE && self->waiting.length > 0) {
+  while (result == ADD_CONTINUE && self->waiting.length > 0 && a->step->abort == NULL) {
     Sequence *sequence = scheduler_waiting_head(self);
     if (a->n >= MIN(slots, rows))
       state->batch_is_full = TRUE;
@@ -187,21 +187,25 @@ mix_decodes(Adder *a)
   }
 }
 
-/* At every TOUCH_INTERVAL-th attempt the prompts of the first waiting requests, the head's last,
- * become the most recently used. */
+/* At every TOUCH_INTERVAL-th attempt what is cached of the first that wait, the head's last,
+ * becomes the most recently used: of a retracted request its outputs, too. */
 static void
 touch_waiting(Scheduler *self)
 {
   SglangState *state = self->state;
-  guint32 requests[TOUCHED_REQUESTS], n;
+  Waiter waiters[TOUCHED_REQUESTS];
+  guint32 n;
 
   if (!self->config.prefix_caching || self->waiting.length == 0 ||
       state->queue_looks++ % TOUCH_INTERVAL != 0)
     return;
-  n = waiting_queue_peek(&self->waiting, TOUCHED_REQUESTS, requests);
-  while (n-- > 0)
-    pool_touch(&self->pool, requests[n],
-               workload_request(self->workload, requests[n])->prompt_tokens);
+  n = waiting_queue_peek(&self->waiting, TOUCHED_REQUESTS, waiters);
+  while (n-- > 0) {
+    const Waiter *w = &waiters[n];
+    pool_touch(&self->pool, w->request,
+               w->sequence != NULL ? sequence_length(w->sequence)
+                                   : workload_request(self->workload, w->request)->prompt_tokens);
+  }
 }
 
 gboolean
@@ -240,7 +244,7 @@ sglang_prefill(Scheduler *self, Step *step)
   if (a.n == 0)
     return FALSE;
   step->sglang.mode = "extend";
-  if (run_prefills(&a) && mixed > 0)
+  if (step->abort == NULL && run_prefills(&a) && mixed > 0)
     mix_decodes(&a);
   state->prefilled = self->prefilling.length;
   return TRUE;

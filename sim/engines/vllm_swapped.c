@@ -98,9 +98,9 @@ vllm_schedule_swapped(VllmDecision *d)
     need = MAX(need, back);
     more = pool_return_blocks(&self->pool, sequence, &prefix, need, computed + tokens);
     /* A prefix hit may be lost in a later step, which leaves a gap to compute first, and a chunk of
-     * that needs fewer blocks. */
+     * that needs fewer blocks; or blocks to read from the disk. */
     if (more > scheduler_available_blocks(self, sequence))
-      return !prefix.found || sequence->gap_end_tokens == 0;
+      return !prefix.found || (sequence->gap_end_tokens == 0 && sequence->disk_blocks == 0);
     scheduler_free_up(self, d->step, sequence, more);
     sequence_queue_pop_head(&self->swapped);
     scheduler_bring_back(self, d->step, sequence, &prefix, need, computed + tokens);

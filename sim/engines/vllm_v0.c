@@ -125,7 +125,8 @@ preempt_by_rank(V0Plan *p)
   }
 }
 
-/* 0.5: a sequence that came back takes its place by arrival. */
+/* 0.5: a sequence that came back takes its place by arrival. Members have theirs: all were sorted
+ * before they joined. */
 static void
 sort_running(V0Plan *p)
 {
@@ -137,7 +138,7 @@ sort_running(V0Plan *p)
       scheduler_dissolve_clock(p->self, p->step);
       break;
     }
-  sequence_queue_sort_by_arrival(&p->self->running);
+  sequence_queue_sort_by_arrival(&p->self->running, first);
 }
 
 static void
@@ -191,7 +192,7 @@ schedule_swapped(V0Plan *p)
   guint32 spare = self->config.block_manager == 1 ? 1 : 0;
 
   if (p->by_arrival)
-    sequence_queue_sort_by_arrival(&self->swapped);
+    sequence_queue_sort_by_arrival(&self->swapped, self->swapped.head);
   while (self->swapped.length > 0) {
     Sequence *sequence = self->swapped.head;
     guint32 need = scheduler_return_blocks(self, sequence) + spare;

@@ -23,9 +23,22 @@ typedef struct {
   gint64 ps;
 } RememberedPrice;
 
+/* The cut of a victim that `split` found last, and what it was found for. */
+typedef struct {
+  guint64 load; /* as above */
+  guint64 dropped_tokens, found_tokens;
+  guint32 host_free_blocks;
+  guint32 tokens, blocks; /* the victim's */
+  guint32 tries;          /* how many cuts it tried, */
+  guint32 place;          /* which of these costs least, */
+  gboolean is_lone;       /* less than any other, */
+  gint64 ps;
+} RememberedCut;
+
 typedef struct {
   guint64 load; /* the number of the present one, from 1 on */
   RememberedPrice prices[PRICE_MEMO_SLOTS];
+  RememberedCut cut;
 } PriceMemo;
 
 /* A victim as policies see it, with its present counts. */

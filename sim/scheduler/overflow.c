@@ -237,6 +237,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   OverflowQuery query;
   OverflowPlan plan;
 
+  scheduler_note_decodes(self);
   if (victim->queue != NULL)
     sequence_queue_remove(victim);
   if (victim->in_clock)

@@ -256,6 +256,7 @@ scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 sho
 
   if (self->config.victim->moves_alike)
     return first_in_order(self);
+  scheduler_note_decodes(self);
   eviction = scheduler_overflow_query(self, beneficiary, short_blocks);
   if (self->config.victim->needs_decodes)
     eviction.decodes_ps = price_decodes_ps(&eviction);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What is doubtful in a device's file or a disk, and what is assumed of a host that nobody named: every verb that runs tells it, once, however many
+"""What is doubtful in a device's file or a disk, and what is assumed of a host that nobody named and of all-reduces: every verb that runs tells it, once, however many
 cells, policies, searches or seeds have it."""
 import re
 
-from spillway_test import all_tests, check, check_equal, execute, main, source, write
+from spillway_test import all_tests, check, check_equal, execute, main, source, succeed, write
 
 GEN = "gen:--requests 12 --rate 20 --prompt fixed:300 --output fixed:60"
 UNIT = "is its unit right?"
@@ -66,6 +66,21 @@ def test_host():
         check(not count(found, UNIT), found)
     study("n.ini", "h100-sxm", ["overflow = recompute,swap"], "host = llmservingsim-rtx-4090")
     check(not count(notes("sweep", "n.ini", "-o", "n.db"), "host unknown"))
+
+
+def test_own_sums():
+    """Engines without symmetric memory, among eight devices with a figure: what their all-reduces take is said, and --what-if scales it"""
+    run = ["run", "--model", "llama-3.1-70b", "--trace", "gen:--requests 40 --arrivals burst --prompt fixed:16 --output fixed:2", "--format", "json"]
+    cases = (("h100-sxm", "8", "sglang", True), ("h200", "8", "vllm-0.10", True), ("h100-sxm", "8", "vllm-0.11", False),
+             ("h100-sxm", "8", "trtllm", False), ("h100-sxm", "4", "sglang", False), ("b200", "8", "sglang", False))
+    for device, tp, scheduler, is_said in cases:
+        words = [*run, "--device", device, "--tensor-parallel-size", tp, "--scheduler", scheduler]
+        found = [text for text in succeed(*words).json["config"]["assumed"] if "by the engine's own kernel" in text]
+        check_equal(len(found), int(is_said), words)
+        if is_said:
+            check("12.9 us" in found[0] and "--what-if" not in found[0], found)
+            scaled = succeed(*words, "--what-if", "comm=2x").json["config"]["assumed"]
+            check(any("scaled by --what-if" in text for text in scaled), scaled)
 
 
 def test_many():

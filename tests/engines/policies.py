@@ -205,6 +205,9 @@ def test_bounds_are_never_best():
     text, whole = succeed(*words).text, succeed(*words, "--format", "json").json
     check("swap-free: a bound" in text, text)
     check("swap-free" not in whole["best"].values(), whole["best"])
+    for policies in ("recompute,swap-free", "swap-free,recompute"):
+        text = succeed(*words[:-1], policies).text
+        check("at the same time" not in text and "Only one run that ended well is no bound" in text and "mean latency under recompute" in text, text)
 
 
 def test_bounds_alone():

@@ -129,6 +129,7 @@ def test_read_only_folder():
             check_told(result, words, name)
         check_equal((os.listdir("folder"), read("folder/kept")), (["kept"], b"kept"), words)
         os.chmod("folder", 0o755)
+        os.unlink("folder/kept")
 
 
 def fill(words, room, folder="disk"):

@@ -19,6 +19,21 @@ plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
   return swap;
 }
 
+static gint64
+price_ps(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
+{
+  const OverflowPlan recompute = overflow_plan_recompute(query), swap = overflow_plan_swap();
+  gint64 least_ps = query->below_ps > 0 ? query->below_ps : G_MAXINT64, ps;
+  PriceParts parts;
+
+  if (query->victim.blocks <= query->host_free_blocks) {
+    ps = price_plan_below_ps(query, &swap, least_ps, &parts);
+    least_ps = MIN(least_ps, ps);
+  }
+  ps = price_plan_below_ps(query, &recompute, least_ps, &parts);
+  return MIN(least_ps, ps);
+}
+
 const OverflowPolicy overflow_auto = {
     .base = {.name = "auto",
              .help = "recompute or swap, whichever costs less for this victim at this load"},
@@ -28,4 +43,5 @@ const OverflowPolicy overflow_auto = {
     .price_rises = TRUE,
     .price_rises_beside = TRUE,
     .plan = plan,
+    .price_ps = price_ps,
 };

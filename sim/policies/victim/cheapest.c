@@ -10,6 +10,7 @@ rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query,
 {
   const OverflowPolicy *overflow = query->overflow;
   OverflowQuery eviction = *query->eviction;
+  PriceParts parts;
   OverflowPlan plan;
 
   eviction.victim = (OverflowVictim){
@@ -23,7 +24,8 @@ rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query,
   if (overflow->price_ps != NULL)
     return -overflow->price_ps(overflow, &eviction);
   plan = overflow->plan(overflow, &eviction);
-  return -price_plan_ps(&eviction, &plan);
+  return -price_plan_below_ps(&eviction, &plan,
+                              eviction.below_ps > 0 ? eviction.below_ps : G_MAXINT64, &parts);
 }
 
 const VictimPolicy victim_cheapest = {

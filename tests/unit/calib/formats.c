@@ -2,8 +2,10 @@
  * that come of it. */
 #include "tests/unit/calib/shipped_fixture.h"
 
+#include "calib/cost/profile_cost.h"
 #include "calib/cost/roofline.h"
 #include "sim/units.h"
+#include "tests/unit/calib/add_sample.h"
 
 #include <string.h>
 
@@ -160,6 +162,68 @@ test_groups_of_devices(void)
   g_assert_cmpfloat(rates[0], >, 4 * rates[1]);
 }
 
+/* An engine without symmetric memory sums 256 KiB to 8 MiB over eight H100s by two shots of its own
+ * kernel, which take more than the roofline's line and than a table of an engine that has it; NCCL
+ * sums those beyond, and other messages, devices and engines are as they were. */
+static void
+check_own_sums(const Profile *profile, guint32 ranks, guint64 tokens, double expected_us)
+{
+  g_autoptr(Device) device = shipped_device("h100-sxm");
+  g_autoptr(Model) model = shipped_model("llama-3.1-70b");
+  RooflineConfig config = {.device = device,
+                           .model = model,
+                           .block_size = 16,
+                           .tensor_parallel_size = ranks,
+                           .scheduler = HOST_VLLM_V1,
+                           .what_if = WHAT_IF_NONE};
+  const CostChunk chunk = {.tokens = (guint32)tokens};
+  const CostShape shape = {.prefills = &chunk, .n_prefills = 1, .sampled = 1, .sequences = 1};
+  gint64 sums_ps[2];
+
+  for (guint own = 0; own < 2; own++) {
+    g_autoptr(CostModel) costs = NULL;
+    CostPiece piece;
+    config.own_sums = own == 1;
+    costs = profile != NULL ? profile_cost_new(profile, &config, NULL)
+                            : roofline_new(&config, NULL);
+    g_assert_nonnull(costs);
+    cost_model_step(costs, &shape, 1, &piece);
+    sums_ps[own] = piece.base_ps[COST_COMM];
+  }
+  if (expected_us == 0)
+    g_assert_cmpint(sums_ps[1], ==, sums_ps[0]);
+  else
+    g_assert_cmpfloat_with_epsilon((double)sums_ps[1], 160 * expected_us * PS_PER_US, 1e6);
+}
+
+static void
+test_own_sums(void)
+{
+  g_autoptr(Device) device = shipped_device("h100-sxm");
+  g_autoptr(Profile) profile = profile_new("sums", "h100-sxm");
+  double latency_us = device->allreduce_two_shots_latency_ps / PS_PER_US;
+  double token_us = 2 * 7.0 / 8 * 16384 / device->allreduce_8_bytes_per_s * 1e6;
+
+  profile_add_origin(profile, &(const ProfileOrigin){.source = "made here"});
+  for (gint64 m = 1; m <= 4096; m *= 64)
+    add_sample(profile, OP_GEMM, "", "bfloat16", (const gint64[]){m, 8192, 1024}, 5000.0 + m);
+  for (gint64 bytes = 1024; bytes <= 1 << 30; bytes *= 1024) {
+    add_sample(profile, OP_ALL_REDUCE, "custom", "bfloat16", (const gint64[]){bytes, 8}, 5000);
+    add_sample(profile, OP_ALL_REDUCE, "nccl", "bfloat16", (const gint64[]){bytes, 8}, 90000);
+  }
+  profile_seal(profile);
+  g_assert_cmpfloat(latency_us, >, device->allreduce_latency_ps / PS_PER_US);
+  for (guint with = 0; with < 2; with++) {
+    const Profile *tables = with == 1 ? profile : NULL;
+    check_own_sums(tables, 8, 15, 0); /* 240 KiB */
+    check_own_sums(tables, 8, 16, latency_us + 16 * token_us);
+    check_own_sums(tables, 8, 512, latency_us + 512 * token_us);
+  }
+  check_own_sums(NULL, 8, 513, 0);
+  check_own_sums(profile, 8, 513, 90);
+  check_own_sums(NULL, 4, 64, 0);
+}
+
 /* What a decode over long contexts takes of attention. */
 static gint64
 reading_ps(const Device *device, const char *model_name, guint32 kv_bits)
@@ -215,6 +279,7 @@ main(int argc, char **argv)
   g_test_add_func("/formats/tables", test_tables);
   g_test_add_func("/formats/left-out", test_left_out);
   g_test_add_func("/formats/groups-of-devices", test_groups_of_devices);
+  g_test_add_func("/formats/own-sums", test_own_sums);
   g_test_add_func("/formats/reading", test_reading);
   g_test_add_func("/formats/norm-sums", test_norm_sums);
   return g_test_run();

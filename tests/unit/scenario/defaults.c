@@ -1,5 +1,5 @@
 /* What an engine does by default: each version's batch sizes by card, as its own EngineArgs has
- * them, and the share of memory. */
+ * them, the share of memory, and blocks. */
 #include "scenario/engine_defaults.h"
 #include "tests/unit/calib/shipped_fixture.h"
 
@@ -7,7 +7,9 @@ static EngineDefaults
 defaults(const char *scheduler, const char *name, gboolean offline)
 {
   g_autoptr(Device) device = name != NULL ? shipped_device(name) : NULL;
-  const EngineSetup setup = {scheduler_class_from_name(scheduler, NULL), device, offline};
+  const EngineSetup setup = {.scheduler = scheduler_class_from_name(scheduler, NULL),
+                             .device = device,
+                             .offline = offline};
 
   return engine_defaults_find(&setup);
 }
@@ -64,11 +66,101 @@ test_utilization(void)
                       rows[i].utilization);
 }
 
+/* A model of latent attention (sparse: with an indexer; states: beside recurrent layers; plain: of
+ * heads of 256 beside these), whose heads have `head` elements that are not rotated. */
+static Model *
+latent_model(const char *kind, guint32 head, guint32 kv_bits)
+{
+  Model *model = g_new0(Model, 1);
+  Layer layer = {.count = 1,
+                 .mixer = {.kind = g_str_equal(kind, "sparse") ? MIXER_SPARSE : MIXER_LATENT,
+                           .latent_dim = 512,
+                           .rope_dim = 64,
+                           .head_dim = head + 64}};
+  const Layer state = {.count = 1, .mixer = {.kind = MIXER_RECURRENT}};
+
+  if (g_str_equal(kind, "plain"))
+    layer.mixer = (Mixer){.kind = MIXER_FULL, .head_dim = 256};
+  model->kv_bits = kv_bits;
+  model->head_dim = layer.mixer.head_dim;
+  model_add_layer(model, &layer);
+  if (g_str_equal(kind, "states") || g_str_equal(kind, "plain"))
+    model_add_layer(model, &state);
+  return model;
+}
+
+/* Read in platforms/cuda.py, platforms/interface.py, models/config.py and the backends of each
+ * version, and for "vllm-0.14" on H200 in logs ("Forcing kv cache block size to 64 for FlashMLA
+ * backend."). */
+static void
+test_blocks(void)
+{
+  static const struct {
+    const char *scheduler, *card, *kind;
+    guint32 head, kv_bits, typed;
+    guint32 block, forced, alignment;
+  } rows[] = {
+      {"vllm-0.5", "h200", "latent", 128, 16, 0, 16, 0, 16},
+      {"vllm-0.8", "h200", "latent", 128, 16, 0, 64, 0, 16},
+      {"vllm-0.8", "b200", "latent", 128, 16, 0, 16, 0, 16},
+      {"vllm-0.8", "a100-80gb", "latent", 128, 16, 0, 16, 0, 16},
+      {"vllm-v1", "b200", "latent", 128, 16, 0, 128, 0, 16},
+      {"vllm-v1", "b300", "latent", 128, 16, 0, 16, 0, 16},
+      {"vllm-0.13", "b300", "latent", 128, 16, 0, 128, 0, 64},
+      {"vllm-0.14", "h200", "latent", 128, 8, 0, 64, 0, 64},
+      {"vllm-0.14", "h200", "latent", 128, 16, 16, 16, 64, 64},
+      {"vllm-0.14", "h200", "latent", 128, 16, 128, 128, 0, 64},
+      {"vllm-0.15", "b200", "latent", 128, 16, 0, 64, 0, 64},
+      {"vllm-0.17", "b200", "latent", 192, 16, 0, 128, 0, 64},
+      {"vllm-0.17", "rtx-pro-6000", "latent", 128, 16, 0, 16, 0, 64},
+      {"vllm-0.18", "h200", "latent", 128, 16, 0, 16, 0, 64},
+      {"vllm-0.18", "h200", "latent", 128, 16, 32, 32, 0, 64},
+      {"vllm-0.18", "h200", "latent", 128, 8, 0, 64, 0, 64},
+      {"vllm-0.18", "b200", "latent", 192, 16, 0, 128, 0, 64},
+      {"vllm-0.19", "b200", "latent", 192, 16, 0, 32, 0, 64},
+      {"vllm", "b300", "latent", 128, 8, 0, 32, 0, 128},
+      {"vllm", "b200", "latent", 256, 8, 0, 128, 0, 128},
+      {"vllm", "mi300x", "latent", 128, 16, 0, 16, 0, 128},
+      {"vllm", NULL, "latent", 128, 16, 0, 16, 0, 128},
+      {"vllm-0.14", "b200", "sparse", 128, 16, 0, 64, 0, 64},
+      {"vllm", "b200", "sparse", 128, 8, 0, 64, 0, 128},
+      {"vllm-0.19", "h200", "states", 128, 16, 0, 16, 0, 64},
+      {"vllm-0.20", "h200", "states", 128, 16, 0, 16, 0, 16},
+      {"vllm-0.26", "b200", "states", 128, 16, 0, 32, 0, 32},
+      {"vllm-0.27", "b200", "states", 128, 16, 0, 32, 0, 128},
+      {"vllm-0.14", "b200", "plain", 0, 16, 0, 16, 0, 32},
+      {"vllm-0.14", "h200", "plain", 0, 16, 0, 16, 0, 16},
+      {"vllm-0.18", "b200", "plain", 0, 16, 0, 16, 0, 16},
+      {"vllm-0.19", "h200", "plain", 0, 16, 64, 64, 0, 16},
+      {"vllm-0.20", "h200", "plain", 0, 16, 64, 64, 0, 64},
+      {"trtllm", "h200", "latent", 128, 16, 0, 64, 0, 16},
+      {"trtllm", "h200", "latent", 128, 16, 32, 32, 64, 16},
+      {"trtllm", "b200", "latent", 128, 16, 0, 32, 0, 16},
+      {"trtllm", "h200", "plain", 0, 16, 0, 32, 0, 16},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autoptr(Device) device = rows[i].card != NULL ? shipped_device(rows[i].card) : NULL;
+    g_autoptr(Model) model = latent_model(rows[i].kind, rows[i].head, rows[i].kv_bits);
+    const EngineSetup setup = {.scheduler = scheduler_class_from_name(rows[i].scheduler, NULL),
+                               .device = device,
+                               .model = model,
+                               .block_size = rows[i].typed};
+    EngineDefaults found = engine_defaults_find(&setup);
+    g_test_message("%s on %s: %s, %u, %u bits, typed %u", rows[i].scheduler, rows[i].card,
+                   rows[i].kind, rows[i].head, rows[i].kv_bits, rows[i].typed);
+    g_assert_cmpuint(found.block_size, ==, rows[i].block);
+    g_assert_cmpuint(found.forced_block, ==, rows[i].forced);
+    g_assert_cmpuint(found.state_alignment, ==, rows[i].alignment);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/defaults/batches", test_batches);
   g_test_add_func("/defaults/utilization", test_utilization);
+  g_test_add_func("/defaults/blocks", test_blocks);
   return g_test_run();
 }

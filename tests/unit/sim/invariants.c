@@ -226,99 +226,111 @@ check_seen(const char *what, guint seen, guint32 n, double of)
     g_error("%s: seen in %u of %u scenarios, expected in one of %g", what, seen, n, of);
 }
 
+/* In how many scenarios what was seen. */
+typedef struct {
+  guint ends[4], preempted, loaded, copied, starved, at_once, written, read, layered;
+} Seen;
+
+/* The scenario of that seed, run in every way; class: NULL: any. FALSE: it is not of that kind. */
+static gboolean
+try_scenario(const SchedulerClass *class, CaseKind kind, guint32 seed, Seen *seen)
+{
+  RandomCase c;
+  gboolean whole;
+  RunWitness strided, single, unlisted, other_cache, scanned;
+
+  scenarios_begin(seed);
+  random_case_make(&c, seed, class);
+  if (kind == WITH_DISK)
+    random_case_add_disk(&c, seed);
+  random_case_add_layers(&c, seed);
+  if (kind == WITH_OFFLOAD && c.config.num_offload_blocks == 0) {
+    workload_free(c.workload);
+    return FALSE;
+  }
+  run_case(&c, STRIDED, &strided);
+  run_case(&c, SINGLE_STEPS, &single);
+  run_case(&c, UNLISTED, &unlisted);
+  run_case(&c, OTHER_CACHE, &other_cache);
+  run_case(&c, SCANNED, &scanned);
+  /* Where one of several instances ends the run, how far the others are is free. */
+  whole = c.n_instances == 1 || strided.outcome.end == RUN_DONE;
+  g_assert_cmpint(strided.outcome.end == RUN_DONE, ==, single.outcome.end == RUN_DONE);
+  if (whole &&
+      (strided.digest != single.digest || strided.requests_digest != single.requests_digest ||
+       strided.end_ps != single.end_ps || strided.steps != single.steps))
+    g_error("scenario %u: in single steps it decides or times differently", seed);
+  strided.summary.end_reason = (g_free(strided.summary.end_reason), NULL);
+  single.summary.end_reason = (g_free(single.summary.end_reason), NULL);
+  unlisted.summary.end_reason = (g_free(unlisted.summary.end_reason), NULL);
+  if (strided.requests_digest != unlisted.requests_digest ||
+      memcmp(&strided.summary, &unlisted.summary, sizeof strided.summary) != 0)
+    g_error("scenario %u: where nobody reads the decodes it differs", seed);
+  if (strided.digest != other_cache.digest ||
+      strided.requests_digest != other_cache.requests_digest)
+    g_error("scenario %u: with blocks %s it differs", seed,
+            c.config.named_blocks ? "counted" : "named");
+  if (strided.digest != scanned.digest || strided.requests_digest != scanned.requests_digest)
+    g_error("scenario %u: where victims are looked for one by one it differs", seed);
+  if (c.n_instances == 1 &&
+      memcmp(&strided.summary, &single.summary, sizeof strided.summary) != 0)
+    g_error("scenario %u: in single steps its summary differs", seed);
+  check_accounts(&c, &strided);
+  check_accounts(&c, &single);
+  /* Whom the host had no room for may be too long to be computed again in this pool. */
+  if (kind == WITH_DISK && strided.outcome.end == RUN_STUCK &&
+      strided.summary.swap_fallbacks == 0 && ends_well_without_disk(&c))
+    g_error("scenario %u: with a disk it is stuck", seed);
+  seen->ends[strided.outcome.end]++;
+  seen->preempted += strided.preemptions > 0;
+  seen->loaded += strided.loads > 0;
+  seen->copied += strided.copies > 0;
+  seen->written += strided.to_disk > 0;
+  seen->read += strided.from_disk > 0;
+  seen->layered += c.cost.base.copy_stages > 0 && strided.summary.swapped_in_blocks > 0;
+  seen->starved += strided.starved > 0;
+  seen->at_once += strided.at_once > 0;
+  g_free(strided.told);
+  g_free(single.told);
+  g_free(unlisted.told);
+  g_free(other_cache.told);
+  g_free(scanned.told);
+  summary_clear(&other_cache.summary);
+  summary_clear(&scanned.summary);
+  workload_free(c.workload);
+  return TRUE;
+}
+
 /* One in `of` of the scenarios, of which one in `preempting_of` must preempt; class: NULL: any. */
 static void
 check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 preempting_of)
 {
   const guint32 n = MAX(1, scenarios_wanted(3000) / of), first = scenarios_first_seed();
-  guint skipped = 0, ends[4] = {0}, preempted = 0, loaded = 0, copied = 0, starved = 0, at_once = 0;
-  guint written = 0, read = 0, layered = 0;
+  Seen seen = {0};
+  guint skipped = 0;
 
-  for (guint32 seed = first; seed - first < n + skipped; seed++) {
-    RandomCase c;
-    gboolean whole;
-    RunWitness strided, single, unlisted, other_cache, scanned;
-
-    scenarios_begin(seed);
-    random_case_make(&c, seed, class);
-    if (kind == WITH_DISK)
-      random_case_add_disk(&c, seed);
-    random_case_add_layers(&c, seed);
-    if (kind == WITH_OFFLOAD && c.config.num_offload_blocks == 0) {
-      skipped++;
-      workload_free(c.workload);
-      continue;
-    }
-    run_case(&c, STRIDED, &strided);
-    run_case(&c, SINGLE_STEPS, &single);
-    run_case(&c, UNLISTED, &unlisted);
-    run_case(&c, OTHER_CACHE, &other_cache);
-    run_case(&c, SCANNED, &scanned);
-    /* Where one of several instances ends the run, how far the others are is free. */
-    whole = c.n_instances == 1 || strided.outcome.end == RUN_DONE;
-    g_assert_cmpint(strided.outcome.end == RUN_DONE, ==, single.outcome.end == RUN_DONE);
-    if (whole &&
-        (strided.digest != single.digest || strided.requests_digest != single.requests_digest ||
-         strided.end_ps != single.end_ps || strided.steps != single.steps))
-      g_error("scenario %u: in single steps it decides or times differently", seed);
-    strided.summary.end_reason = (g_free(strided.summary.end_reason), NULL);
-    single.summary.end_reason = (g_free(single.summary.end_reason), NULL);
-    unlisted.summary.end_reason = (g_free(unlisted.summary.end_reason), NULL);
-    if (strided.requests_digest != unlisted.requests_digest ||
-        memcmp(&strided.summary, &unlisted.summary, sizeof strided.summary) != 0)
-      g_error("scenario %u: where nobody reads the decodes it differs", seed);
-    if (strided.digest != other_cache.digest ||
-        strided.requests_digest != other_cache.requests_digest)
-      g_error("scenario %u: with blocks %s it differs", seed,
-              c.config.named_blocks ? "counted" : "named");
-    if (strided.digest != scanned.digest || strided.requests_digest != scanned.requests_digest)
-      g_error("scenario %u: where victims are looked for one by one it differs", seed);
-    if (c.n_instances == 1 &&
-        memcmp(&strided.summary, &single.summary, sizeof strided.summary) != 0)
-      g_error("scenario %u: in single steps its summary differs", seed);
-    check_accounts(&c, &strided);
-    check_accounts(&c, &single);
-    if (kind == WITH_DISK && strided.outcome.end == RUN_STUCK && ends_well_without_disk(&c))
-      g_error("scenario %u: with a disk it is stuck", seed);
-    ends[strided.outcome.end]++;
-    preempted += strided.preemptions > 0;
-    loaded += strided.loads > 0;
-    copied += strided.copies > 0;
-    written += strided.to_disk > 0;
-    read += strided.from_disk > 0;
-    layered += c.cost.base.copy_stages > 0 && strided.summary.swapped_in_blocks > 0;
-    starved += strided.starved > 0;
-    at_once += strided.at_once > 0;
-    g_free(strided.told);
-    g_free(single.told);
-    g_free(unlisted.told);
-    g_free(other_cache.told);
-    g_free(scanned.told);
-    summary_clear(&other_cache.summary);
-    summary_clear(&scanned.summary);
-    workload_free(c.workload);
-  }
-  g_test_message(
-      "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded, %u "
-      "copied beside steps, %u waited for that, %u went at once; %u went on to a disk, %u came "
-      "from "
-      "there; %u came back layer by layer",
-      n, ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted, loaded,
-      copied, starved, at_once, written, read, layered);
-  check_seen("an end", ends[RUN_DONE], n, 2);
-  check_seen("a preemption", preempted, n, preempting_of);
+  for (guint32 seed = first; seed - first < n + skipped; seed++)
+    skipped += !try_scenario(class, kind, seed, &seen);
+  g_test_message("%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded, "
+                 "%u copied beside steps, %u waited for that, %u went at once; %u went on to a disk, "
+                 "%u came from there; %u came back layer by layer",
+                 n, seen.ends[RUN_DONE], seen.ends[RUN_ABORT], seen.ends[RUN_STUCK],
+                 seen.ends[RUN_LIVELOCK], seen.preempted, seen.loaded, seen.copied, seen.starved,
+                 seen.at_once, seen.written, seen.read, seen.layered);
+  check_seen("an end", seen.ends[RUN_DONE], n, 2);
+  check_seen("a preemption", seen.preempted, n, preempting_of);
   if (kind == WITH_OFFLOAD)
-    check_seen("a load", loaded, n, 10);
+    check_seen("a load", seen.loaded, n, 10);
   if (class == NULL) {
-    check_seen("a load", loaded, n, 100);
-    check_seen("a copy beside steps", copied, n, 50);
-    check_seen("a return layer by layer", layered, n, 200);
-    check_seen("a wait for a copy", starved, n, 170);
-    check_seen("a victim that goes at once", at_once, n, 1400);
+    check_seen("a load", seen.loaded, n, 100);
+    check_seen("a copy beside steps", seen.copied, n, 50);
+    check_seen("a return layer by layer", seen.layered, n, 200);
+    check_seen("a wait for a copy", seen.starved, n, 170);
+    check_seen("a victim that goes at once", seen.at_once, n, 1400);
   }
   if (kind == WITH_DISK) {
-    check_seen("a copy to a disk", written, n, 10);
-    check_seen("a copy from a disk", read, n, 12);
+    check_seen("a copy to a disk", seen.written, n, 10);
+    check_seen("a copy from a disk", seen.read, n, 12);
   }
 }
 
@@ -345,6 +357,21 @@ static void
 test_disk(void)
 {
   check_scenarios(scheduler_class_from_name("vllm", NULL), WITH_DISK, 3, 5);
+}
+
+/* What thousands of further scenarios have found. With a disk: a prefix hit that is lost inside of a
+ * step, and with it blocks that are to be read; one who joins a step without work while its last
+ * layers are copied in; one who is computed again, and too long for that. With native offload: one
+ * who arrives behind another that is passed over. */
+static void
+test_found(void)
+{
+  static const guint32 found[] = {208664, 6294, 11364};
+  Seen seen = {0};
+
+  for (guint i = 0; i < G_N_ELEMENTS(found); i++)
+    try_scenario(scheduler_class_from_name("vllm", NULL), WITH_DISK, found[i], &seen);
+  try_scenario(NULL, ANY_CASE, 316015, &seen);
 }
 
 static void
@@ -416,6 +443,7 @@ main(int argc, char **argv)
   g_test_add_func("/invariants/sglang", test_sglang);
   g_test_add_func("/invariants/trtllm", test_trtllm);
   g_test_add_func("/invariants/disk", test_disk);
+  g_test_add_func("/invariants/found", test_found);
   g_test_add_func("/invariants/native-offload", test_native_offload);
   g_test_add_func("/invariants/limited-hits", test_limited_hits);
   g_test_add_func("/invariants/price-of-a-queue", test_price_of_a_queue);

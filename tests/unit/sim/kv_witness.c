@@ -11,7 +11,7 @@ typedef struct {
   gboolean back;              /* it has come */
   guint writing, reading;     /* part of it is on its way to the disk, or from it */
   guint64 disk_blocks;        /* that are there */
-  gint64 back_ps;             /* its copy in has not ended before */
+  gint64 back_ps;             /* its copy in, not used so far, has not ended before; 0: none */
 } Place;
 
 struct KvWitness {
@@ -139,19 +139,22 @@ begin_copy_in(KvWitness *witness, const StepCopy *copy, const StepReport *report
   witness->places[copy->request].back_ps = *link_ps;
 }
 
-/* A step that uses it begins when the copy in has ended; layer by layer the last part of its layers
- * does. */
+/* The first step that uses it, which need not be the one that it joins, begins when the copy in has
+ * ended; layer by layer the last part of its layers does. */
 static void
-check_time(const KvWitness *witness, const Place *place, const StepReport *report)
+check_time(const KvWitness *witness, Place *place, const StepReport *report)
 {
   const gint64 *ps = report->cost != NULL ? report->cost->base_ps : NULL;
   guint32 stages = witness->cost != NULL ? witness->cost->copy_stages : 0;
 
+  if (place->away || place->back_ps == 0)
+    return;
   if (stages == 0 || ps == NULL)
     g_assert_cmpint(report->start_ps, >=, place->back_ps);
   else
     g_assert_cmpint(report->start_ps + report->first_ps, >=,
                     place->back_ps + (ps[COST_LINEAR] + ps[COST_ATTENTION]) / stages);
+  place->back_ps = 0;
 }
 
 static void
@@ -229,13 +232,14 @@ kv_witness_step(KvWitness *witness, const StepReport *report)
     g_assert_cmpuint(place->to_go_blocks, ==, 0);
     g_assert_true(!place->beside || place->back ||
                   g_array_index(step->swapped_in, StepSwapIn, i).blocks == 0);
-    check_time(witness, place, report);
     place->away = place->beside = place->back = FALSE;
-    place->back_ps = 0;
     place->disk_blocks = 0;
     join(place);
   }
   begin_copies(witness, report);
-  for (guint i = 0; i < step->entries->len; i++)
-    work(witness, &g_array_index(step->entries, StepEntry, i), report->repeats);
+  for (guint i = 0; i < step->entries->len; i++) {
+    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
+    check_time(witness, &witness->places[entry->request], report);
+    work(witness, entry, report->repeats);
+  }
 }

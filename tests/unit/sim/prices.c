@@ -182,11 +182,60 @@ check_limit(void)
   g_assert_cmpuint(ruled_out, >, VICTIMS / 10);
 }
 
+/* Victims at one load, as `cheapest` asks about them: each is held against the cheapest so far, and
+ * what is remembered of that spares most of the cuts. */
+static void
+check_many(void)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(3);
+  g_autofree PriceMemo *memo = g_new0(PriceMemo, 1);
+  guint changed = 0;
+  Case c;
+
+  for (guint i = 0; i < VICTIMS / 10; i++) {
+    guint32 n = pick(rand, 1, 12), most = pick(rand, 1, 60);
+    OverflowVictim first = {0};
+    gint64 first_ps = 0, least_ps;
+    make(&c, rand);
+    if (pick(rand, 0, 1)) { /* many cuts cost the same */
+      c.cost.memory_ps = pick(rand, 0, 100);
+      c.cost.token_ps = pick(rand, 0, 2);
+      c.cost.pair_ps = 0;
+      c.cost.block_ps = pick(rand, 0, 2) * c.query.block_size / 2;
+    }
+    memo->load++;
+    for (guint32 j = 0; j < n; j++) {
+      OverflowQuery query = c.query;
+      gint64 ps;
+      make_victim(&c, pick(rand, 1, most), pick(rand, 1, c.query.block_size));
+      query.victim = c.query.victim;
+      try_all(&query, &least_ps);
+      query.memo = memo;
+      query.below_ps = j > 0 ? first_ps + 1 : 0;
+      ps = overflow_split.price_ps(&overflow_split, &query);
+      if (j > 0 && least_ps > first_ps) {
+        g_assert_cmpint(ps, >, first_ps);
+        continue;
+      }
+      g_assert_cmpint(ps, ==, least_ps);
+      changed += j > 0;
+      first_ps = ps;
+      first = query.victim;
+    }
+    c.query.victim = first;
+    g_assert_cmpuint(try_all(&c.query, &least_ps).drop_blocks, ==,
+                     (c.query.memo = memo,
+                      overflow_split.plan(&overflow_split, &c.query).drop_blocks));
+  }
+  g_assert_cmpuint(changed, >, VICTIMS / 100);
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/prices/split cuts where it costs least", check_plan);
   g_test_add_func("/prices/what a limit rules out", check_limit);
+  g_test_add_func("/prices/what is remembered of the cheapest", check_many);
   return g_test_run();
 }
