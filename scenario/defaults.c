@@ -211,7 +211,7 @@ note_block_size(const Resolver *r, const EngineDefaults *defaults)
                      s->device->name);
     return;
   }
-  if (s->scheduler->version > 0 && s->device != NULL && s->model != NULL &&
+  if ((s->scheduler->version > 0 || has(s, SCHEDULER_HAS_CAPACITY_POLICY)) && s->device != NULL && s->model != NULL &&
       model_latent_layers(s->model) > 0)
     resolver_origin(r, "block_size", "%s, latent attention on %s", s->scheduler->name,
                     s->device->name);

@@ -153,6 +153,21 @@ find_alignment(const EngineSetup *setup, guint32 block_size)
              : BLOCK_TOKENS;
 }
 
+/* TensorRT-LLM's: py_executor_creator.py sets FlashMLA's blocks where ModelConfig.enable_flash_mla,
+ * whatever is typed. */
+static void
+find_trtllm_block(const EngineSetup *setup, EngineDefaults *found)
+{
+  const Mixer *mixer = latent_mixer(setup->model);
+  gboolean flash_mla = mixer != NULL && mixer->latent_dim + mixer->rope_dim == 576 &&
+                       setup->device != NULL && setup->device->compute_capability == 9;
+
+  found->block_size = setup->block_size > 0 ? setup->block_size
+                      : flash_mla           ? FLASHMLA_TOKENS
+                                            : TRTLLM_BLOCK_TOKENS;
+  found->forced_block = flash_mla && found->block_size != FLASHMLA_TOKENS ? FLASHMLA_TOKENS : 0;
+}
+
 EngineDefaults
 engine_defaults_find(const EngineSetup *setup)
 {
@@ -171,7 +186,7 @@ engine_defaults_find(const EngineSetup *setup)
   if (setup->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY) {
     found.max_num_seqs = TRTLLM_SEQS;
     found.max_num_batched_tokens = found.least_batched_tokens = TRTLLM_TOKENS;
-    found.block_size = setup->block_size > 0 ? setup->block_size : TRTLLM_BLOCK_TOKENS;
+    find_trtllm_block(setup, &found);
   }
   found.state_alignment = find_alignment(setup, found.block_size);
   return found;

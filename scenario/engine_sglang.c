@@ -69,6 +69,7 @@ static const CardClass cards[] = {
 
 #define MIB (1024.0 * 1024)
 #define LARGE_PAGE 64
+#define SPARSE_PAGE 128 /* of MiniMax-M3's blocks */
 
 static const CardClass *
 card_class(const Device *device)
@@ -157,26 +158,72 @@ is_sm100(const Device *device)
   return device->compute_capability >= 10 && device->compute_capability < 11;
 }
 
-/* On such a card attention with heads runs in TensorRT-LLM's backend, which has larger pages:
- * get_default_attn_backend(), _mla_backend_page_constraints(). With latent attention or recurrent
- * states the backend depends on the model. */
+/* Models whose latent attention runs in TensorRT-LLM's backend on such a card (model_overrides/
+ * deepseek_v2.py and kimi_k3.py); of others FlashInfer's has pages of one token. */
 static gboolean
-has_large_pages(const Resolver *r)
+is_of_deepseek(const Model *model)
 {
-  const Scenario *s = r->scenario;
+  static const char *const families[] = {"deepseek_v3", "kimi_k2", "longcat_flash", "kimi_k3",
+                                         NULL};
 
-  return s->device != NULL && is_sm100(s->device) && s->model != NULL &&
-         !executor_computes(s->executor) && model_latent_layers(s->model) == 0 &&
-         model_rank_state_bytes(s->model, 1) == 0;
+  return g_strv_contains(families, model->family);
+}
+
+/* Models with recurrent states whose attention runs in TensorRT-LLM's backend on such a card:
+ * those of Qwen but where the radix cache keeps states without a second buffer, and all that no
+ * override names. */
+static gboolean
+has_heads_in_pages(const Resolver *r)
+{
+  static const char *const others[] = {"falcon_h1", "granitemoehybrid", "lfm2", "lfm2_moe", NULL};
+  const char *family = r->scenario->model->family;
+  gboolean one_buffer = !r->settings->disable_radix_cache && r->settings->disable_overlap_schedule;
+
+  return !g_strv_contains(others, family) && !(one_buffer && g_str_has_prefix(family, "qwen3_"));
+}
+
+static gboolean
+has_sparse_layers(const Model *model)
+{
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].mixer.kind == MIXER_SPARSE)
+      return TRUE;
+  return FALSE;
+}
+
+/* Tokens a page where --page-size is not typed: what the backend of attention wants
+ * (get_default_attn_backend(), _mla_backend_page_constraints(), the models' overrides). */
+static guint32
+default_page(const Resolver *r)
+{
+  const Model *model = r->scenario->model;
+  const Device *device = r->scenario->device;
+  gboolean sm100 = device != NULL && is_sm100(device);
+
+  if (device == NULL || model == NULL || executor_computes(r->scenario->executor))
+    return 1;
+  if (has_sparse_layers(model) && model_latent_layers(model) > 0)
+    return LARGE_PAGE;
+  if (has_sparse_layers(model))
+    return sm100 || (guint)device->compute_capability == 9 ? SPARSE_PAGE : 1;
+  if (!sm100)
+    return 1;
+  if (model_latent_layers(model) > 0)
+    return is_of_deepseek(model) ? LARGE_PAGE : 1;
+  return model_rank_state_bytes(model, 1) == 0 || has_heads_in_pages(r) ? LARGE_PAGE : 1;
 }
 
 static guint32
 page_size(const Resolver *r)
 {
-  if (resolver_given(r, "page-size") || !has_large_pages(r))
+  guint32 page = default_page(r);
+
+  if (resolver_given(r, "page-size"))
     return (guint32)r->settings->page_size;
-  resolver_origin(r, "page_size", "sglang, %s", r->scenario->device->name);
-  return LARGE_PAGE;
+  if (page > 1)
+    resolver_origin(r, "page_size", "sglang, %s on %s", r->scenario->model->name,
+                    r->scenario->device->name);
+  return page;
 }
 
 /* --chunked-prefill-size, or its default. "-1", no chunks, gives 0. */

@@ -187,7 +187,9 @@ const SettingsOption settings_options[] = {
      0},
 
     {"page-size", GROUP_SGLANG, KIND_COUNT, AT(page_size), 1, 65536, "TOKENS",
-     "tokens a page of KV (default 1; 64 on B200, B300, GB200 and GB300)", 0},
+     "tokens a page of KV (default 1; 64 on B200, B300, GB200 and GB300, and of DeepSeek-V3.2 and "
+     "its kin)",
+     0},
     {"max-total-tokens", GROUP_SGLANG, KIND_COUNT, AT(max_total_tokens), 1, COUNT_MAX, "N",
      "size of the KV pool, in tokens", 0},
     {"mem-fraction-static", GROUP_SGLANG, KIND_REAL, AT(mem_fraction_static), TINY, 1, "X",

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import fcntl
 import gzip
+import json
 import os
 import pty
 import re
@@ -221,6 +222,32 @@ def test_defaults():
     check(small.status != 0 and "does not fit" in small.err and "--gpu-memory-utilization" not in small.err, str(small))
     result = execute("run", *HARDWARE, "--trace", "demo", "--scheduler", "vllm-0.6", "--offline")
     check(result.status == 2 and "--offline: vllm-0.6" in result.err, str(result))
+
+
+def test_blocks():
+    """A block is what the engine's kernels want of the model on the card; what is typed is taken, and told where a server would not"""
+    def run(scheduler, model, device, *words):
+        return execute("run", "--model", model, "--device", device, "--tensor-parallel-size", "8", "--scheduler", scheduler,
+                       "--trace", "demo", "--limit", "2", "--kv-memory", "4GiB", "--format", "json", *words)
+
+    for scheduler, model, device, tokens in (("vllm-0.14", "deepseek-r1", "h200", 64), ("vllm-0.14", "deepseek-r1", "b200", 128),
+                                             ("vllm", "deepseek-r1", "h200", 16), ("vllm", "deepseek-r1", "b200", 32),
+                                             ("vllm", "deepseek-v3.2", "h200", 64), ("vllm-0.14", "qwen2.5-72b", "h200", 16),
+                                             ("trtllm", "deepseek-r1", "h200", 64), ("sglang", "deepseek-r1", "h200", 1),
+                                             ("sglang", "deepseek-r1", "b200", 64), ("sglang", "kimi-k2.5", "b200", 64),
+                                             ("sglang", "deepseek-v3.2", "h200", 64), ("sglang", "qwen3.5-397b-a17b", "b200", 64)):
+        found = json.loads(run(scheduler, model, device).out)["config"]
+        check_equal(found["block_size"], tokens, (scheduler, model, device))
+        key = "page_size" if scheduler == "sglang" else "block_size"
+        check(key in found["defaults"], found["defaults"])
+    kept = run("sglang", "qwen3.5-397b-a17b", "b200", "--disable-overlap-schedule")
+    check_equal(json.loads(kept.out)["config"]["page_size"], 1)
+    forced = run("vllm-0.14", "deepseek-r1", "h200", "--block-size", "16")
+    check_equal(json.loads(forced.out)["config"]["block_size"], 16)
+    check("--block-size 16: a server of vllm-0.14 sets blocks of 64 tokens on h200" in forced.err, forced.err)
+    check("--block-size" not in run("vllm-0.14", "deepseek-r1", "h200", "--block-size", "128").err)
+    shown = json.loads(succeed("model", "show", "deepseek-r1", "--device", "b200", "--tensor-parallel-size", "8", "--format", "json").out)
+    check_equal(shown["server"]["block_size"], 32)
 
 
 def test_against():

@@ -75,7 +75,7 @@ function showRows() {
     'cards', '', 'limited by'],
     report.rows.map(row => [nameOfRow(row), row.load === null ? (row.unlimited ? 'any' : 'none') : number(row.load), rangeText(row),
       ...report.limits.map(limit => seconds(figureAt(row, limit.key))), String(row.cards), row.on_front && report.rows.length > 1 ? '★' : '',
-      row.failure || (row.limited_by || 'nothing') + (row.steady ? '' : ' (too few requests for a steady state)')]));
+      row.failure || (row.limited_by || (row.unlimited ? 'nothing' : 'requests that are not served')) + (row.steady ? '' : ' (too few requests for a steady state)')]));
 }
 
 const words = report.limits.map(limit => limit.key.replace('_s.', ' ') + ' below ' + seconds(limit.limit_s)).join(' and ');

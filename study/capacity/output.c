@@ -135,6 +135,14 @@ name_of(const CapacityRow *row)
                      row->is_bound ? POLICY_BOUND_LABEL : "", NULL);
 }
 
+static const char *
+limited_by(const CapacityRow *row)
+{
+  if (row->failure != NULL || row->limited_by != NULL)
+    return row->failure != NULL ? row->failure : row->limited_by;
+  return row->unlimited ? "nothing" : "requests that are not served";
+}
+
 static void
 add_row(Table *table, const Capacity *c, const CapacityRow *row)
 {
@@ -155,9 +163,7 @@ add_row(Table *table, const Capacity *c, const CapacityRow *row)
   }
   table_take(table, g_strdup_printf("%u", row->cards));
   table_add(table, row->on_front ? "*" : "");
-  table_add(table, row->failure != NULL      ? row->failure
-                   : row->limited_by != NULL ? row->limited_by
-                                             : "nothing");
+  table_add(table, limited_by(row));
 }
 
 static void

@@ -166,6 +166,15 @@ def test_too_short():
         check_equal("Not steady" in succeed("capacity", *words, n).text, not steady)
 
 
+def test_not_served():
+    """Requests that can never fit are what limits, not nothing."""
+    words = ["capacity", *CARD, *LOAD, "--slo", "ttft:p99<2s", "--seeds", "1"]
+    for more, told in ((["--num-gpu-blocks", "3"], "requests that are not served"), ([], "ttft_s.p99"), (["--slo", "ttft:p99<9000s"], "nothing")):
+        text = succeed(*words, *more).text
+        row = next(line for line in text.splitlines() if line.startswith("as given"))
+        check(row.endswith("  " + told), text)
+
+
 def test_trace():
     """A trace's requests are sent at the load."""
     low, high = capacity(*CARD, "--trace", "demo", "--slo", "e2e:p90<20s", "--seeds", "1")["best"]["interval"]

@@ -275,8 +275,10 @@ test_interrupted(Fixture *f, gconstpointer data)
                 G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
                 NULL, NULL, &pid, &error);
   g_assert_no_error(error);
-  while (!g_file_test(path, G_FILE_TEST_EXISTS))
+  while (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+    g_assert_cmpint(waitpid(pid, &status, WNOHANG), ==, 0); /* it has not ended */
     g_usleep(10000);
+  }
   g_usleep(700000);
   g_assert_cmpint(kill(pid, GPOINTER_TO_INT(data)), ==, 0);
   g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);

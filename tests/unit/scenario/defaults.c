@@ -133,7 +133,10 @@ test_blocks(void)
       {"vllm-0.18", "b200", "plain", 0, 16, 0, 16, 0, 16},
       {"vllm-0.19", "h200", "plain", 0, 16, 64, 64, 0, 16},
       {"vllm-0.20", "h200", "plain", 0, 16, 64, 64, 0, 64},
-      {"trtllm", "h200", "latent", 128, 16, 0, 32, 0, 16},
+      {"trtllm", "h200", "latent", 128, 16, 0, 64, 0, 16},
+      {"trtllm", "h200", "latent", 128, 16, 32, 32, 64, 16},
+      {"trtllm", "b200", "latent", 128, 16, 0, 32, 0, 16},
+      {"trtllm", "h200", "plain", 0, 16, 0, 32, 0, 16},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
