@@ -270,7 +270,7 @@ is_blocked_as_before(const VllmDecision *d, const VllmBlocked *noted)
          noted->offload_changes == changes_on_host(self);
 }
 
-/* Nobody was admitted, and nobody will be while the pool shrinks and no copy ends. */
+/* Somebody waits, and nobody will be admitted while the pool shrinks and no copy ends. */
 static void
 note_blocked(const VllmDecision *d, VllmBlocked *noted)
 {
@@ -331,7 +331,8 @@ vllm_schedule_waiting_noted(VllmDecision *d)
     return TRUE;
   }
   stable = vllm_schedule_waiting(d);
-  if (stable && !d->passes && self->stride && step_is_only_decodes(d->step))
+  if (stable && !d->passes && self->waiting.known.head != NULL && self->stride &&
+      step_is_only_decodes(d->step))
     note_blocked(d, noted);
   return stable;
 }
