@@ -70,7 +70,8 @@ const SchedulerClass scheduler_vllm_versions[] = {
     VERSION(29, "vLLM 0.29: of windows and states only prompts' ends stay cached"),
     VERSION(30, "vLLM 0.30: decides as 0.29"),
     VERSION(31, "vLLM 0.31: a cap on active sequences; a lone prompt is not cut by the threshold"),
-    VERSION(32, "vLLM 0.32: decides as 0.31"),
+    VERSION(32,
+            "vLLM 0.32: as 0.31; kernels of Mamba 2 leave a prompt's last state in its last step"),
     VERSION(33, "vLLM 0.33: as 0.31; a prefill interval; the newest known, also called vllm"),
 };
 
