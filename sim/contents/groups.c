@@ -392,6 +392,7 @@ contents_use_groups(Pool *pool, const Workload *workload, const GroupContentsCon
   cache->workload = workload;
   cache->groups = pool->groups;
   cache->retention = config->retention;
+  cache->withholds_states_again = config->withholds_states_again;
   cache->new_states = g_array_new(FALSE, FALSE, sizeof(guint64));
   group_cache_align(cache);
   pool->class = &contents_groups;

@@ -38,9 +38,9 @@
   {                                                                                                \
     .name = called, .help = text, .version = minor, .costs_as = "vllm-v1", .evidence = grounds,    \
     .features = FEATURES(minor) | (more_features), .rules = RULES(minor), .hidden_blocks = 1,      \
-    .group_retention = RETENTION(minor), .stops_at_max_model_len = TRUE, .evicts_in_place = TRUE,  \
-    .state_bytes = sizeof(VllmState), .begin = vllm_begin, .end = vllm_end,                        \
-    .schedule = vllm_schedule,                                                                     \
+    .group_retention = RETENTION(minor), .withholds_states_again = (minor) == 32,                  \
+    .stops_at_max_model_len = TRUE, .evicts_in_place = TRUE, .state_bytes = sizeof(VllmState),     \
+    .begin = vllm_begin, .end = vllm_end, .schedule = vllm_schedule,                               \
   }
 #define VERSION(minor, text)                                                                       \
   ENGINE("vllm-0." #minor, minor, text, EVIDENCE(minor), SCHEDULER_CACHES_BY_DEFAULT)
