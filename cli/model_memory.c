@@ -173,6 +173,9 @@ count_blocks(ModelMemory *memory)
       kv_groups_is_plain(&groups) ||
       (memory->terms.caches_states && !kv_groups_keep_states(&groups)))
     return;
+  if (memory->terms.caches_states)
+    kv_groups_use_kernels(&groups, request->server.model, request->block_size,
+                          memory->scheduler->version, request->server.device->compute_capability);
   memory->pool.num_gpu_blocks = pool_blocks(memory->pool.kv_bytes, groups.block_bytes);
 }
 

@@ -38,6 +38,20 @@ blocks_held(const KvGroups *layout, guint64 tokens)
   return kv_groups_sequence_blocks(&whole, tokens);
 }
 
+/* How the last state of a prompt that is kept comes about. */
+static const char *
+last_state(const Scenario *s)
+{
+  if (s->config.kv_groups.inner_states)
+    return "comes within its last step, as kernels of Mamba 2 leave it since 0.32 and FlashInfer's "
+           "of the gated delta rule since 0.33";
+  if (s->scheduler->version < 29)
+    return "takes a step of its own";
+  return "takes a step of its own, which FlashKDA's kernels spare since 0.29 (bounded gates), those "
+         "of Mamba 2 since 0.32 and FlashInfer's of the gated delta rule since 0.33 (on a device of "
+         "compute capability 9.0, 10 or 12)";
+}
+
 /* Of groups that are counted. */
 static void
 add_groups(json_t *list, const Scenario *s)
@@ -57,8 +71,8 @@ add_groups(json_t *list, const Scenario *s)
   if (kv_groups_state_tokens(groups) > 0)
     add(list, g_strdup_printf("the prefix cache has a recurrent state every %u tokens, where "
                               "prefills stop for it (mamba_cache_mode align); the last of a prompt "
-                              "takes a step of its own, which kernels spare since 0.29",
-                              kv_groups_state_tokens(groups)));
+                              "%s",
+                              kv_groups_state_tokens(groups), last_state(s)));
 }
 
 /* Of windows where blocks are of all layers. */

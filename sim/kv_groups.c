@@ -134,24 +134,6 @@ kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *gro
 }
 
 gboolean
-kv_groups_keep_states(KvGroups *groups)
-{
-  guint32 tokens = 0;
-  gboolean states = FALSE;
-
-  for (guint i = 0; i < groups->n_kinds; i++)
-    if (groups->kinds[i].kind == KV_WHOLE)
-      tokens = MAX(tokens, groups->kinds[i].block_tokens);
-  for (guint i = 0; i < groups->n_kinds; i++) {
-    if (groups->kinds[i].kind != KV_STATE)
-      continue;
-    groups->kinds[i].block_tokens = tokens;
-    states = TRUE;
-  }
-  return !states || tokens > 0;
-}
-
-gboolean
 kv_groups_have_states(const KvGroups *groups)
 {
   for (guint i = 0; i < groups->n_kinds; i++)
@@ -340,12 +322,10 @@ kv_groups_alike_until(const KvGroups *groups, guint64 computed, guint32 lag)
 
 /* What a window shows may begin anywhere in a block; a chunk begins at a multiple of its length. */
 static guint64
-most_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)
+admission_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)
 {
   guint64 all = group_blocks(kind, 0, 0, tokens), seen;
 
-  if (kind->kind == KV_STATE && kind->block_tokens > 0)
-    return MIN(blocks_of(kind, tokens), 3);
   if (kind->window == 0)
     return all;
   seen = kind->window + step_tokens - (kind->kind == KV_WINDOW ? 1 : 0);
@@ -354,18 +334,42 @@ most_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)
 }
 
 guint64
+kv_groups_admission_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens)
+{
+  guint64 blocks = 0;
+
+  for (guint i = 0; i < groups->n_kinds; i++)
+    blocks +=
+        groups->kinds[i].groups * admission_group_blocks(&groups->kinds[i], tokens, step_tokens);
+  return blocks;
+}
+
+/* Of states where some are kept: those with which two steps in flight begin and the second ends, and
+ * one within a step. */
+static guint64
+most_group_blocks(const KvGroups *groups, const KvGroupKind *kind, guint64 tokens,
+                  guint64 step_tokens)
+{
+  if (kind->kind == KV_STATE && kind->block_tokens > 0)
+    return MIN(blocks_of(kind, tokens), groups->inner_states ? 4 : 3);
+  return admission_group_blocks(kind, tokens, step_tokens);
+}
+
+guint64
 kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens)
 {
   guint64 blocks = 0;
 
   for (guint i = 0; i < groups->n_kinds; i++)
-    blocks += groups->kinds[i].groups * most_group_blocks(&groups->kinds[i], tokens, step_tokens);
+    blocks +=
+        groups->kinds[i].groups * most_group_blocks(groups, &groups->kinds[i], tokens, step_tokens);
   return blocks;
 }
 
 /* vLLM's max_memory_usage_bytes, in pages of one layer. */
 static guint64
-planned_group_blocks(const KvGroupKind *kind, guint64 longest, guint64 step_tokens, guint32 drafts)
+planned_group_blocks(const KvGroups *groups, const KvGroupKind *kind, guint64 longest,
+                     guint64 step_tokens)
 {
   switch (kind->kind) {
   case KV_WINDOW:
@@ -373,7 +377,7 @@ planned_group_blocks(const KvGroupKind *kind, guint64 longest, guint64 step_toke
   case KV_CHUNKS:
     return blocks_of(kind, MIN(kind->window + step_tokens, longest));
   case KV_STATE:
-    return (kind->block_tokens > 0 ? 2 : 1) + drafts;
+    return (kind->block_tokens > 0 ? 2 : 1) + groups->draft_tokens + (groups->inner_states ? 1 : 0);
   case KV_WHOLE:
     break;
   }
@@ -387,7 +391,7 @@ kv_groups_planned_blocks(const KvGroups *groups, guint64 longest, guint64 step_t
 
   for (guint i = 0; i < groups->n_kinds; i++)
     blocks += groups->kinds[i].groups *
-              planned_group_blocks(&groups->kinds[i], longest, step_tokens, groups->draft_tokens);
+              planned_group_blocks(groups, &groups->kinds[i], longest, step_tokens);
   return blocks;
 }
 
@@ -400,7 +404,7 @@ kv_groups_bound_blocks(const KvGroups *groups, guint64 n, guint64 tokens)
     const KvGroupKind *kind = &groups->kinds[i];
     guint64 bound = kind->kind == KV_WHOLE
                         ? (tokens + n * (kind->block_tokens - 1)) / kind->block_tokens
-                        : n * most_group_blocks(kind, G_MAXUINT32, 1);
+                        : n * most_group_blocks(groups, kind, G_MAXUINT32, 1);
     blocks += kind->groups * bound;
   }
   return blocks;

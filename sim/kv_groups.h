@@ -11,8 +11,9 @@
  * w, those of its last w - 1 tokens and the one being filled; of chunks, those since the last
  * multiple of w; of a state, one. Where a prefix cache keeps states, it has one behind every so
  * many tokens (vLLM's mamba_cache_mode "align"), and a step that passes such a point holds two: the
- * state that it begins with and the one that it ends with. Source: vLLM 0.11 to 0.33,
- * v1/core/kv_cache_utils.py and single_type_kv_cache_manager.py.
+ * state that it begins with and the one that it ends with. Kernels that can leave a state within a
+ * step spare prefills a step of their own for the last kept state: their last step holds that, too.
+ * Source: vLLM 0.11 to 0.33, v1/core/kv_cache_utils.py and single_type_kv_cache_manager.py.
  */
 #pragma once
 
@@ -40,6 +41,7 @@ typedef struct {
   guint64 page_bytes;    /* of one layer in one block, on one rank */
   guint64 block_bytes; /* page_bytes x group_layers; with one kind of layers, that of all of them */
   guint32 draft_tokens;   /* that a server foresees; each takes a state beside a sequence's own */
+  gboolean inner_states;  /* kernels leave a prefill's last kept state within its last step */
   gboolean is_compressed; /* an entry is of several tokens: a layer's page is one of each size */
 } KvGroups;
 
@@ -65,6 +67,10 @@ gboolean kv_groups_find_compressed(const Model *model, KvGroups *groups);
 /* Lets the prefix cache keep states, as far apart as the blocks of the whole context are long.
  * FALSE if there are states and no group has the whole context. */
 gboolean kv_groups_keep_states(KvGroups *groups);
+/* After that: what the recurrent layers' kernels change of it under vLLM 0.`version` (0: another
+ * engine) on a card of that compute capability (0: none is known). */
+void kv_groups_use_kernels(KvGroups *groups, const Model *model, guint32 block_size, guint version,
+                           double compute_capability);
 /* TRUE if some layers have recurrent states. */
 gboolean kv_groups_have_states(const KvGroups *groups);
 /* The most tokens that a block of a group holds. */
@@ -83,6 +89,16 @@ guint64 kv_group_gone_blocks(const KvGroupKind *kind, guint64 computed);
  * that no step in flight computes, does not need, and takes the blocks of all new tokens. */
 guint64 kv_groups_step_blocks(const KvGroups *groups, guint64 settled, guint64 computed,
                               guint64 tokens);
+/* TRUE if a step from `computed` tokens to `tokens` that ends a prefill of prefill_end tokens leaves
+ * a state at the last point within it at which one is kept (is_mamba_prefill_checkpoint_valid). */
+gboolean kv_groups_leaves_inner_state(const KvGroups *groups, guint64 computed, guint64 tokens,
+                                      guint64 prefill_end);
+/* Blocks of such states, beside kv_groups_step_blocks(), that a sequence holds in that step. */
+guint64 kv_groups_inner_blocks(const KvGroups *groups, guint64 settled, guint64 computed,
+                               guint64 tokens, guint64 prefill_end);
+/* Blocks that the gate asks for to admit a sequence of `tokens` tokens that has none: of a window at
+ * most what it holds at its widest, with step_tokens in flight, of a state the one at its end. */
+guint64 kv_groups_admission_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens);
 /* A sequence decodes one token a step, with `lag` of them in flight: the first number of computed
  * tokens beyond `computed` with which a step takes or gives back a block; G_MAXUINT64 / 2 where
  * nothing changes any more. */

@@ -20,7 +20,7 @@ libspillway_sim_a_SOURCES = \
   %D%/contents/radix_tree.c %D%/contents/radix_tree.h \
   %D%/contents/radix_windows.c %D%/contents/radix_windows.h \
   %D%/contents/reuse.c \
-  %D%/contents/runs.c \
+  %D%/contents/runs.c %D%/contents/state_kernels.c \
   %D%/contexts.h \
   %D%/decode_clock.c %D%/decode_clock.h \
   %D%/executor.c %D%/executor.h \

@@ -90,6 +90,18 @@ pool_grow(Pool *pool, Sequence *sequence, guint32 blocks)
   return TRUE;
 }
 
+/* Blocks that the sequence holds in a step that takes it to `tokens`. */
+static guint32
+step_blocks(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 tokens)
+{
+  guint32 blocks = pool_step_blocks(pool, settled, sequence->computed_tokens, tokens);
+
+  if (pool->groups != NULL)
+    blocks += (guint32)kv_groups_inner_blocks(pool->groups, settled, sequence->computed_tokens,
+                                              tokens, sequence_prefill_end(sequence));
+  return blocks;
+}
+
 gint64
 pool_lacks(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 tokens)
 {
@@ -97,8 +109,7 @@ pool_lacks(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 
 
   if (pool->class->lacks != NULL)
     return pool->class->lacks(pool, sequence, settled, tokens);
-  lacks =
-      (gint64)pool_step_blocks(pool, settled, sequence->computed_tokens, tokens) - sequence->blocks;
+  lacks = (gint64)step_blocks(pool, sequence, settled, tokens) - sequence->blocks;
   return pool->groups != NULL ? lacks : MAX(lacks, 0);
 }
 
@@ -107,8 +118,7 @@ pool_extend(Pool *pool, Sequence *sequence, guint32 settled, guint64 tokens)
 {
   pool_give_back(pool, sequence, settled);
   if (pool->class->take_to == NULL)
-    return pool_grow(pool, sequence,
-                     pool_step_blocks(pool, settled, sequence->computed_tokens, tokens));
+    return pool_grow(pool, sequence, step_blocks(pool, sequence, settled, tokens));
   if (pool->class->lacks(pool, sequence, settled, tokens) > pool->free_blocks)
     return FALSE;
   pool_take_to(pool, sequence, (guint32)tokens);
@@ -155,8 +165,12 @@ pool_admission_blocks(Pool *pool, Sequence *sequence, const PoolPrefix *prefix, 
 
   if (pool->class->admission_blocks != NULL)
     return pool->class->admission_blocks(pool, sequence, prefix, tokens, in_flight_tokens);
-  blocks = in_flight_tokens > 0 ? pool_most_blocks(pool, tokens, in_flight_tokens)
-                                : pool_step_blocks(pool, prefix->tokens, prefix->tokens, tokens);
+  blocks = in_flight_tokens > 0 && pool->groups != NULL
+               ? (guint32)kv_groups_admission_blocks(pool->groups, tokens, in_flight_tokens)
+               : pool_step_blocks(pool, prefix->tokens, prefix->tokens, tokens);
+  if (pool->groups != NULL)
+    blocks += (guint32)kv_groups_inner_blocks(pool->groups, prefix->tokens, prefix->tokens, tokens,
+                                              sequence_prefill_end(sequence));
   return blocks - sequence->blocks - prefix->blocks + prefix->idle;
 }
 

@@ -123,6 +123,17 @@ sequence_length(const Sequence *sequence)
   return sequence->result.prompt_tokens + sequence->generated_tokens;
 }
 
+/* Tokens with which its prefill is over: the prompt or, when it is computed again, all but the
+ * newest token that has come. A member of the decode clock, whose computed tokens are out of date,
+ * ends none. */
+static inline guint32
+sequence_prefill_end(const Sequence *sequence)
+{
+  guint32 known = sequence_length(sequence) - (sequence->in_flight ? 1 : 0);
+
+  return sequence->in_clock ? G_MAXUINT32 : MAX(sequence->result.prompt_tokens, known - 1);
+}
+
 /* Blocks on the host and on the disk. */
 static inline guint32
 sequence_away_blocks(const Sequence *sequence)

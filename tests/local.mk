@@ -19,6 +19,7 @@ script_tests = \
   %D%/engines/parallel.py \
   %D%/engines/policies.py \
   %D%/engines/release.py \
+  %D%/engines/states.py \
   %D%/engines/trtllm.py \
   %D%/engines/windows.py \
   %D%/live/live.py \

@@ -45,11 +45,12 @@ pool_logged_tokens(const PoolSizeRequest *request, const PoolLogTerms *terms, gu
 
   if (!kv_groups_find(server->model, request->block_size, server->tensor_parallel_size, &layout))
     return 0;
+  if (terms->caches_states && kv_groups_keep_states(&layout))
+    kv_groups_use_kernels(&layout, server->model, request->block_size, server->version,
+                          server->device->compute_capability);
   blocks = kv_bytes / layout.block_bytes;
   if (server->version < FIRST_LOGGED_REQUESTS)
     return kv_groups_tokens(&layout, blocks);
-  if (terms->caches_states)
-    kv_groups_keep_states(&layout);
   return blocks * terms->max_model_len /
          kv_groups_planned_blocks(&layout, terms->max_model_len, server->max_num_batched_tokens);
 }

@@ -55,9 +55,11 @@ const ContentsClass contents_counted_windows = {
 static void
 give_back(Pool *pool, Sequence *sequence, guint32 settled)
 {
-  guint32 needed = (guint32)kv_groups_step_blocks(pool->groups, settled, sequence->computed_tokens,
-                                                  sequence->computed_tokens);
+  guint32 computed = sequence->computed_tokens;
+  guint32 needed = (guint32)kv_groups_step_blocks(pool->groups, settled, computed, computed);
 
+  needed += (guint32)kv_groups_inner_blocks(pool->groups, settled, computed, computed,
+                                            sequence_prefill_end(sequence));
   if (needed >= sequence->blocks)
     return;
   pool->free_blocks += sequence->blocks - needed;

@@ -60,6 +60,18 @@ new_blocks(const KvGroupKind *kind, guint32 have, guint32 tokens)
   return kind->kind == KV_STATE ? MIN(more, 1) : more;
 }
 
+/* The same of a sequence's step; a prefill's last step may leave a state within it, too. */
+static guint32
+step_new_blocks(const GroupCache *cache, const KvGroupKind *kind, const Sequence *sequence,
+                guint32 have, guint32 computed, guint32 tokens)
+{
+  guint32 end = sequence_prefill_end(sequence);
+
+  return new_blocks(kind, have, tokens) +
+         (kind->kind == KV_STATE &&
+          kv_groups_leaves_inner_state(cache->groups, computed, tokens, end));
+}
+
 /* The tokens, of `tokens`, whose blocks a group of this kind is asked for on admission. */
 static guint32
 capped_tokens(const KvGroupKind *kind, guint32 tokens, guint32 in_flight_tokens)
@@ -90,8 +102,8 @@ admission_blocks(Pool *pool, Sequence *sequence, const PoolPrefix *prefix, guint
     guint32 hits = cached / kind->block_tokens;
     guint32 gone = (guint32)kv_group_gone_blocks(kind, cached);
     guint32 id = 0;
-    blocks +=
-        new_blocks(kind, MAX(gone, hits), capped_tokens(kind, (guint32)tokens, in_flight_tokens));
+    blocks += step_new_blocks(cache, kind, sequence, MAX(gone, hits), cached,
+                              capped_tokens(kind, (guint32)tokens, in_flight_tokens));
     for (guint32 i = gone; i < hits; i++) {
       if (!group_cache_find(cache, sequence, g, i, &id))
         g_assert_not_reached();
@@ -262,7 +274,8 @@ lacks(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 token
 
   for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     const KvGroupKind *kind = cache->kind_of[g];
-    blocks += new_blocks(kind, absent(kind, sequence, g, computed), (guint32)tokens) +
+    blocks += step_new_blocks(cache, kind, sequence, absent(kind, sequence, g, computed), computed,
+                              (guint32)tokens) +
               brings_state(kind, sequence, computed, (guint32)tokens);
   }
   return blocks - (gint64)gone_blocks(cache, sequence, settled);
@@ -274,7 +287,9 @@ take_to(Pool *pool, Sequence *sequence, guint32 tokens)
   GroupCache *cache = pool->contents;
   GroupTable *tables = tables_of(cache, sequence);
   gboolean empty = sequence->blocks == 0;
-  guint32 taken = 0, computed = sequence->computed_tokens;
+  guint32 taken = 0, computed = sequence->computed_tokens, end = sequence_prefill_end(sequence);
+  guint32 states =
+      kv_groups_leaves_inner_state(cache->groups, computed, tokens, end) ? 2 : 1;
 
   for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     const KvGroupKind *kind = cache->kind_of[g];
@@ -288,7 +303,7 @@ take_to(Pool *pool, Sequence *sequence, guint32 tokens)
       taken++;
     }
     if (kind->kind == KV_STATE && needed > 0)
-      pad(&tables[g], needed - 1);
+      pad(&tables[g], needed - states);
     for (; tables[g].length < needed; taken++)
       append(&tables[g], named_blocks_take(&cache->blocks));
   }
@@ -303,7 +318,7 @@ change(Pool *pool, Sequence *sequence, guint32 settled, guint32 known, guint32 t
   GroupTable *tables = sequence->group_tables;
   guint32 n = cache->groups->n_groups;
 
-  group_cache_commit(pool, sequence, known);
+  group_cache_commit(pool, sequence, cache->goes_early ? known - 1 : known);
   for (guint32 g = 0; g < n; g++)
     if (cache->kind_of[g]->kind != KV_WHOLE) {
       guint32 gone = (guint32)kv_group_gone_blocks(cache->kind_of[g], settled);
@@ -315,6 +330,8 @@ change(Pool *pool, Sequence *sequence, guint32 settled, guint32 known, guint32 t
     for (; tables[g].length < needed; sequence->blocks++)
       append(&tables[g], named_blocks_take(&cache->blocks));
   }
+  if (cache->goes_early)
+    group_cache_commit(pool, sequence, known);
   count(pool);
 }
 

@@ -53,18 +53,21 @@ guint32
 vllm_cut_at_states(const VllmDecision *d, const Sequence *sequence, guint32 cached, guint32 tokens)
 {
   guint32 block_tokens = kv_groups_state_tokens(d->self->pool.groups);
-  guint32 length = sequence_length(sequence) - (sequence->in_flight ? 1 : 0);
-  guint32 prefill_end = MAX(sequence->result.prompt_tokens, length - 1);
+  guint32 prefill_end = sequence_prefill_end(sequence);
   guint32 shared = sequence->shared_prefix_tokens, last, end;
+  gboolean within; /* the last kept state comes within the prefill's last step */
 
   if (block_tokens == 0 || tokens == 0 || cached >= prefill_end)
     return tokens;
   last = last_kept(d, sequence, block_tokens);
+  within = cached + tokens >= prefill_end &&
+           kv_groups_leaves_inner_state(d->self->pool.groups, cached, prefill_end, prefill_end);
   end = align_end(d, cached, cached + tokens, prefill_end, last, block_tokens);
   if (vllm_has_rule(d->self, RULE_STOPS_AT_SHARED_PREFIX) && cached < shared && shared < end)
     end = earlier_stop(cached, end, cached + (shared - cached) / block_tokens * block_tokens);
   if (cached % block_tokens != 0 && vllm_has_rule(d->self, RULE_STOPS_AT_SHARED_PREFIX))
     end = earlier_stop(cached, end, (cached / block_tokens + 1) * block_tokens);
-  end = earlier_stop(cached, end, last);
+  if (!within)
+    end = earlier_stop(cached, end, last);
   return end - cached;
 }

@@ -11,7 +11,7 @@
 #define RULES(minor)                                                                               \
   (SINCE(minor, 12, RULE_LONG_PROMPT_STOPS) | SINCE(minor, 26, RULE_STOPS_AT_SHARED_PREFIX) |      \
    SINCE(minor, 29, RULE_ALIGNS_ALL_CHUNKS) | SINCE(minor, 31, RULE_LONE_REQUEST_UNLIMITED) |      \
-   SINCE(minor, 33, RULE_LAST_STATE_BEFORE_END | RULE_PACES_ALONE))
+   SINCE(minor, 32, RULE_LAST_STATE_BEFORE_END) | SINCE(minor, 33, RULE_PACES_ALONE))
 #define RETENTION(minor)                                                                           \
   ((minor) >= 29 ? RETAIN_REPLAYED : (minor) >= 22 ? RETAIN_REACHABLE : RETAIN_ALL)
 #define FEATURES(minor)                                                                            \

@@ -214,6 +214,35 @@ test_states(void)
   end(&s);
 }
 
+/* A step that ends a prefill leaves a state at its last kept point: a block more, until the next
+ * step, and content that is found. One that begins between such points, or passes none, does not. */
+static void
+test_inner_state(void)
+{
+  KvGroups groups = whole_and_state;
+  Server s;
+
+  groups.inner_states = TRUE;
+  begin(&s, &groups, 20, RETAIN_REPLAYED);
+  add_request(&s, 22, 22);
+  add_request(&s, 22, 22);
+  add_request(&s, 11, 0);
+  g_assert_true(admit(&s, 0, 22));
+  g_assert_cmpuint(s.sequences[0].blocks, ==, 6 + 2);
+  g_assert_cmpuint(find(&s, 1), ==, 20);
+  g_assert_false(admit(&s, 1, 22)); /* it is only being written */
+  s.pool.decisions++;
+  g_assert_true(admit(&s, 1, 22));
+  g_assert_cmpuint(s.sequences[1].blocks, ==, 6 + 2);
+  s.sequences[0].generated_tokens++;
+  g_assert_true(step(&s, 0, 1));
+  g_assert_cmpuint(s.sequences[0].blocks, ==, 6 + 1);
+  g_assert_true(admit(&s, 2, 6));
+  g_assert_true(step(&s, 2, 5));
+  g_assert_cmpuint(s.sequences[2].blocks, ==, 3 + 2); /* the one that it begins with */
+  end(&s);
+}
+
 /* Of a window, the blocks before the prompt's end, and where a shared prefix was met. */
 static void
 test_retention(void)
@@ -301,6 +330,7 @@ make_random(Server *s, GRand *rand)
       kind->window = 8 * (guint32)g_rand_int_range(rand, 1, 4);
     groups.n_groups += kind->groups;
   }
+  groups.inner_states = groups.n_groups % 2 == 0;
   begin(s, &groups, (guint32)g_rand_int_range(rand, 20, 150),
         (GroupRetention)g_rand_int_range(rand, RETAIN_ALL, RETAIN_REPLAYED + 1));
   for (guint i = 0; i < 8; i++)
@@ -351,6 +381,7 @@ main(int argc, char **argv)
   g_test_add_func("/group-cache/runs", test_runs);
   g_test_add_func("/group-cache/chunks", test_chunks);
   g_test_add_func("/group-cache/states", test_states);
+  g_test_add_func("/group-cache/inner-state", test_inner_state);
   g_test_add_func("/group-cache/retention", test_retention);
   g_test_add_func("/group-cache/alignment", test_alignment);
   g_test_add_func("/group-cache/random", test_random);

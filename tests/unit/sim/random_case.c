@@ -236,6 +236,7 @@ pick_groups(RandomCase *c, GRand *rand)
   groups->n_kinds = n;
   if (c->config.prefix_caching && !kv_groups_keep_states(groups))
     c->config.prefix_caching = FALSE;
+  groups->inner_states = c->config.prefix_caching && groups->n_groups % 2 == 0;
   c->config.named_blocks = FALSE;
 }
 
