@@ -105,6 +105,7 @@ char *operation_names(void);
 #define ELEMENTWISE_EMBEDDING "embedding" /* hidden */
 #define ELEMENTWISE_NORM "norm"           /* hidden; before attention and before the feed-forward */
 #define ELEMENTWISE_FINAL_NORM "final_norm" /* hidden */
+#define ELEMENTWISE_QK_NORM "qk_norm"       /* as rope; where queries and keys have norms */
 #define ELEMENTWISE_ROPE "rope"             /* (heads + kv_heads) x head_dim */
 #define ELEMENTWISE_ACTIVATION "activation" /* ffn */
 #define ELEMENTWISE_RESIDUAL "residual"     /* hidden; where it is not fused into the norm */

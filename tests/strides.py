@@ -4,7 +4,7 @@ import csv
 import itertools
 
 from spillway_test import (ENGINES, HARDWARE, OVERFLOW, all_tests, check, check_close, check_equal, execute, main, read,
-                           read_json_lines, without_wall, write)
+                           read_json_lines, succeed, without_wall, write)
 
 TRACES = [["--trace", "study-burst", "--limit", "9", "--num-gpu-blocks", "600"],
           ["--trace", "demo", "--limit", "150", "--num-gpu-blocks", "500"],
@@ -116,6 +116,15 @@ def test_strides_of_the_unit_executor():
     for engine, overflow in itertools.product(ENGINES, OVERFLOW):
         check_stride(["--executor", "unit", *engine, *overflow, *next(traces),
                       "--num-cpu-blocks", "200", "--max-model-len", "4096"])
+
+
+def test_strides_until_a_hit_is_lost():
+    """Who waits to come back with a gap needs fewer blocks once the prefix cache has lost some of it: a step goes on no longer"""
+    succeed("trace", "gen", "--requests", 90, "--rate", 2.45, "--prompt", "lognormal:mean=211,median=129,max=1000",
+            "--output", "lognormal:mean=500,median=350,max=2500", "-o", "long.csv")
+    check_stride(["--model", "llama-2-7b", "--device", "a100-80gb", "--scheduler", "vllm-0.18", "--trace", "long.csv",
+                  "--num-gpu-blocks", 236, "--max-model-len", 2000, "--max-num-batched-tokens", 1024, "--swap-space", 64,
+                  "--overflow", "split", "--victim", "oldest"])
 
 
 main(all_tests(globals()))

@@ -67,7 +67,8 @@ operation_curve_free(OperationCurve *curve)
   g_free(curve);
 }
 
-/* What a step has of each: once, and in every layer. */
+/* What a step has of each: once, and in every layer. Without those that are needed there is no fit.
+ */
 static const struct {
   const char *variant;
   guint once, per_layer;
@@ -76,7 +77,7 @@ static const struct {
     {ELEMENTWISE_EMBEDDING, 1, 0, FALSE}, {ELEMENTWISE_FINAL_NORM, 1, 0, FALSE},
     {ELEMENTWISE_NORM, 0, 2, TRUE},       {ELEMENTWISE_ROPE, 0, 1, TRUE},
     {ELEMENTWISE_ACTIVATION, 0, 1, TRUE}, {ELEMENTWISE_RESIDUAL, 0, 2, FALSE},
-    {ELEMENTWISE_KV_WRITE, 0, 1, FALSE},
+    {ELEMENTWISE_KV_WRITE, 0, 1, FALSE},  {ELEMENTWISE_QK_NORM, 0, 1, FALSE},
 };
 
 struct ElementwiseFit {
@@ -88,7 +89,7 @@ elementwise_width(const char *variant, const Model *model, guint32 tp)
 {
   guint64 kv_heads = MAX(1, model->kv_heads / tp);
 
-  if (g_str_equal(variant, ELEMENTWISE_ROPE))
+  if (g_str_equal(variant, ELEMENTWISE_ROPE) || g_str_equal(variant, ELEMENTWISE_QK_NORM))
     return (model->heads / tp + kv_heads) * model->head_dim;
   if (g_str_equal(variant, ELEMENTWISE_ACTIVATION))
     return model->ffn / tp;
@@ -97,13 +98,25 @@ elementwise_width(const char *variant, const Model *model, guint32 tp)
   return model->hidden;
 }
 
+/* Whether a step of the model has the part, and no other table's time does. */
+static gboolean
+is_asked_for(const char *variant, const Model *model, gboolean without_activation)
+{
+  if (g_str_equal(variant, ELEMENTWISE_QK_NORM))
+    return model->qk_norm;
+  return !without_activation || !g_str_equal(variant, ELEMENTWISE_ACTIVATION);
+}
+
 ElementwiseFit *
-elementwise_fit_new(const Profile *profile, const Model *model, guint32 tp)
+elementwise_fit_new(const Profile *profile, const Model *model, guint32 tp,
+                    gboolean without_activation)
 {
   ElementwiseFit *fit = g_new0(ElementwiseFit, 1);
   gboolean complete = TRUE;
 
   for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+    if (!is_asked_for(parts[i].variant, model, without_activation))
+      continue;
     fit->curves[i] =
         operation_curve_new(profile, OP_ELEMENTWISE, parts[i].variant, dtype_of_activations(model),
                             0, 1, elementwise_width(parts[i].variant, model, tp));

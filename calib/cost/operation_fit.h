@@ -18,9 +18,11 @@ void operation_curve_free(OperationCurve *curve);
 guint64 elementwise_width(const char *variant, const Model *model, guint32 tp);
 
 /* A step's elementwise work for one model on one of `tp` devices. NULL unless norm, rotary
- * embedding and activation are there at the model's widths. */
+ * embedding and activation are there at the model's widths. Norms of queries and keys, residual and
+ * KV write count where the profile has them. without_activation: it is in the experts' time. */
 typedef struct ElementwiseFit ElementwiseFit;
-ElementwiseFit *elementwise_fit_new(const Profile *profile, const Model *model, guint32 tp);
+ElementwiseFit *elementwise_fit_new(const Profile *profile, const Model *model, guint32 tp,
+                                    gboolean without_activation);
 double elementwise_fit_ps(const ElementwiseFit *fit, guint32 layers, double tokens,
                           gboolean *measured);
 void elementwise_fit_free(ElementwiseFit *fit);

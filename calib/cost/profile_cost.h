@@ -4,7 +4,8 @@
  *   attention    one kernel a layer for the whole batch; of decodes of unequal lengths the longest
  *                counts for more than the mean has of it (attention_skew.h)
  *   elementwise  two norms, rotary embedding and activation a layer, embedding and last norm; the
- *                residual and the KV write where the profile has them, else they are part of those
+ *                residual, the KV write and norms of queries and keys where the profile has them,
+ *                else they are part of those; without what is in the time of a block of experts
  *   head         the output head's product and sampling, by sequences
  *   comm, host, copies   from the profile where it has them
  *   launches     what a captured graph spares of kernels that were timed one by one

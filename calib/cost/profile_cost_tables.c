@@ -4,6 +4,7 @@
 
 #include "copy_contention.h"
 #include "dtype.h"
+#include "moe_fit.h"
 #include "pool_size.h"
 #include "calib/profile_host.h"
 
@@ -127,7 +128,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   fit_head(self, profile, config);
   /* Tables of one layer's small operations do not tell of a model whose layers differ. */
   if (model_is_uniform(model))
-    self->elementwise = elementwise_fit_new(profile, model, tp);
+    self->elementwise = elementwise_fit_new(profile, model, tp, config->expert_blocks);
   self->sampling = sampling_new(profile, config, activations);
   self->own_sums = config->own_sums;
   if (tp > 1) {
@@ -161,16 +162,34 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   }
 }
 
+/* Whether the tables' times of all its experts are of whole blocks. */
+static gboolean
+has_expert_blocks(const Profile *profile, const RooflineConfig *config)
+{
+  const Model *model = config->model;
+  const ExpertSplit split = roofline_expert_split(config);
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].experts > 0 &&
+        g_strcmp0(moe_fit_distribution(profile, &model->kinds[i], &split, NULL), MOE_TOUCHED) != 0)
+      return FALSE;
+  return model->experts > 0;
+}
+
 /* Without residuals. */
 static ProfileCost *
-profile_cost_bare(const Profile *profile, const RooflineConfig *config, GError **error)
+profile_cost_bare(const Profile *profile, const RooflineConfig *given, GError **error)
 {
-  RooflineConfig plain = *config;
-  CostModel *roofline = roofline_new(config, error);
+  RooflineConfig whole = *given, plain;
+  const RooflineConfig *config = &whole;
+  CostModel *roofline;
   ProfileCost *self;
 
+  whole.expert_blocks = has_expert_blocks(profile, given);
+  roofline = roofline_new(config, error);
   if (roofline == NULL)
     return NULL;
+  plain = whole;
   plain.what_if = WHAT_IF_NONE;
   self = g_new0(ProfileCost, 1);
   self->base.class = &profile_cost_class;

@@ -91,6 +91,7 @@ typedef struct {
   guint32 pipeline_parallel_size; /* stages that the layers are split over; 0 is 1 */
   guint32 expert_groups;          /* that experts are dealt out to (ExpertSplit); 0 is 1 */
   SharedExperts shared_experts;
+  gboolean expert_blocks; /* another model's time of experts has their routing and activation */
   gboolean own_sums; /* the engine sums by a kernel of its own or NCCL, not by symmetric memory */
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */

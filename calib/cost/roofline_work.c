@@ -68,10 +68,12 @@ set_products(Roofline *self, const Model *model, guint32 tp)
 
 /* The elements that one token moves between a layer's products, and *kernels: two norms with the
  * residual's addition, rotary embedding, the KV write, the activation; with experts their routing
- * and the weighted sum; a recurrent layer's convolution, gate and norm. */
+ * and the weighted sum, unless these and the activation are in `blocks` that another model costs; a
+ * recurrent layer's convolution, gate and norm. */
 static double
-small_elements(const Layer *layer, guint32 hidden, guint32 tp, double *kernels)
+small_elements(const Layer *layer, guint32 hidden, guint32 tp, gboolean blocks, double *kernels)
 {
+  gboolean is_block = blocks && layer->experts > 0;
   const Mixer *mixer = &layer->mixer;
   guint32 parts = MAX(1, layer->active_experts);
   double q_width = (double)(mixer->heads / tp) * mixer->head_dim;
@@ -89,15 +91,19 @@ small_elements(const Layer *layer, guint32 hidden, guint32 tp, double *kernels)
     elements += 4.0 * hidden + 2 * (q_width + kv_width) + 4 * kv_width;
   if (mixer->kind != MIXER_NONE)
     *kernels += 3;
-  if (layer->ffn > 0) {
-    elements += (layer->parallel ? 0 : 4.0 * hidden) + (layer->gated ? 3 : 2) * ffn_width;
-    *kernels += layer->parallel ? 1 : 2;
+  if (layer->ffn > 0 && !layer->parallel) {
+    elements += 4.0 * hidden;
+    *kernels += 1;
+  }
+  if (layer->ffn > 0 && !is_block) {
+    elements += (layer->gated ? 3 : 2) * ffn_width;
+    *kernels += 1;
   }
   if (mixer->normed) {
     elements += 2 * (q_width + kv_width);
     *kernels += 1;
   }
-  if (layer->experts > 0) {
+  if (layer->experts > 0 && !is_block) {
     elements += (1.0 + parts) * hidden;
     *kernels += ROUTING_KERNELS;
   }
@@ -111,7 +117,7 @@ small_elements(const Layer *layer, guint32 hidden, guint32 tp, double *kernels)
 
 /* The embedding and the last norm once, and what lies between the products of each layer. */
 static void
-set_elementwise(Roofline *self, const Model *model, guint32 tp)
+set_elementwise(Roofline *self, const Model *model, guint32 tp, gboolean expert_blocks)
 {
   const Device *device = &self->device;
   double elements = 0, kernels = 0, outside = 2.0 * model->hidden + 4.0 * model->hidden;
@@ -119,8 +125,8 @@ set_elementwise(Roofline *self, const Model *model, guint32 tp)
 
   for (guint i = 0; i < model->n_kinds; i++) {
     double layer_kernels;
-    elements +=
-        model->kinds[i].count * small_elements(&model->kinds[i], model->hidden, tp, &layer_kernels);
+    elements += model->kinds[i].count *
+                small_elements(&model->kinds[i], model->hidden, tp, expert_blocks, &layer_kernels);
     kernels += model->kinds[i].count * layer_kernels;
   }
   self->elementwise_token = roofline_rate(
@@ -319,7 +325,7 @@ roofline_take(Roofline *self, const RooflineConfig *config)
   self->split = roofline_expert_split(config);
   set_products(self, config->model, config->tensor_parallel_size);
   roofline_take_attention(self, config->model, config->tensor_parallel_size);
-  set_elementwise(self, config->model, config->tensor_parallel_size);
+  set_elementwise(self, config->model, config->tensor_parallel_size, config->expert_blocks);
   set_comm(self, config->model, config->tensor_parallel_size, config->own_sums);
   set_exchange(self, config->model, MAX(1, config->pipeline_parallel_size));
   add_norm_sums(self, config->model, config->tensor_parallel_size);

@@ -96,7 +96,7 @@ find_layer(const LlmServingSim *reader, const char *name, TableLayer *layer)
       {"qkv_proj", input_products(kinds.full, hidden, ranks)},
       {"sparse_qkv_proj", input_products(kinds.sparse, hidden, ranks)},
       {"gdn_in_proj", input_products(kinds.states, hidden, ranks)},
-      {"qk_norm", {"qk_norm", rotated, 0, TRUE}},
+      {"qk_norm", {ELEMENTWISE_QK_NORM, rotated, 0, TRUE}},
       {"rotary_emb", {ELEMENTWISE_ROPE, rotated, 0, TRUE}},
       {"o_proj", output_product(mixed, hidden, ranks)},
       {"sparse_o_proj", output_product(kinds.sparse, hidden, ranks)},

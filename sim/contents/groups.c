@@ -317,7 +317,7 @@ change(Pool *pool, Sequence *sequence, guint32 settled, guint32 known, guint32 t
   GroupTable *tables = sequence->group_tables;
   guint32 n = cache->groups->n_groups;
 
-  group_cache_commit(pool, sequence, known);
+  group_cache_commit(pool, sequence, cache->goes_early ? known - 1 : known);
   for (guint32 g = 0; g < n; g++)
     if (cache->kind_of[g]->kind != KV_WHOLE) {
       guint32 gone = (guint32)kv_group_gone_blocks(cache->kind_of[g], settled);
@@ -329,6 +329,8 @@ change(Pool *pool, Sequence *sequence, guint32 settled, guint32 known, guint32 t
     for (; tables[g].length < needed; sequence->blocks++)
       append(&tables[g], named_blocks_take(&cache->blocks));
   }
+  if (cache->goes_early)
+    group_cache_commit(pool, sequence, known);
   count(pool);
 }
 

@@ -66,7 +66,8 @@ typedef struct {
   gboolean hold;       /* no prefills now, by the interval */
   gboolean prefills;   /* the step has a prefill */
   guint32 owed_blocks; /* that starved sequences wait for, while they are copied out */
-  gboolean passes_for_now; /* somebody was passed over who may not be in a later step */
+  gboolean passes;         /* somebody was passed over, so that who arrives may be admitted */
+  gboolean passes_for_now; /* one of them may not be in a later step */
   gboolean unmet;      /* the victim policy found nobody for a sequence that lacks blocks */
   Sequence *behind;    /* the first behind the members, with STARVES_ON */
 } VllmDecision;

@@ -74,6 +74,21 @@ vllm_join_returned(VllmDecision *d)
   }
 }
 
+/* TRUE if the sequence, which lacks blocks, will lack them while the pool only shrinks. A hit that is
+ * lost leaves a gap to compute first, and all that it then needs at once is what it comes back with:
+ * `back` of the `need` blocks. What is found is as many blocks less, or free ones more. */
+static gboolean
+lacks_for_good(const Scheduler *self, const Sequence *sequence, const PoolPrefix *prefix,
+               guint32 back, guint32 need, guint32 more)
+{
+  if (!prefix->found)
+    return TRUE;
+  if (sequence->disk_blocks > 0) /* a hit that is lost may have to be read from the disk */
+    return FALSE;
+  return sequence->gap_end_tokens == 0 ||
+         (guint64)more + back > (guint64)need + scheduler_available_blocks(self, sequence);
+}
+
 gboolean
 vllm_schedule_swapped(VllmDecision *d)
 {
@@ -97,10 +112,8 @@ vllm_schedule_swapped(VllmDecision *d)
     need = vllm_blocks_after(self, computed, tokens);
     need = MAX(need, back);
     more = pool_return_blocks(&self->pool, sequence, &prefix, need, computed + tokens);
-    /* A prefix hit may be lost in a later step, which leaves a gap to compute first, and a chunk of
-     * that needs fewer blocks; or blocks to read from the disk. */
     if (more > scheduler_available_blocks(self, sequence))
-      return !prefix.found || (sequence->gap_end_tokens == 0 && sequence->disk_blocks == 0);
+      return lacks_for_good(self, sequence, &prefix, back, need, more);
     scheduler_free_up(self, d->step, sequence, more);
     sequence_queue_pop_head(&self->swapped);
     scheduler_bring_back(self, d->step, sequence, &prefix, need, computed + tokens);

@@ -221,6 +221,7 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
 
   if (self->offload != NULL && !offload_lookup(self->offload, sequence, hits, &loadable)) {
     offload_note_waiting(self->offload, sequence, TRUE);
+    d->passes = TRUE;
     d->passes_for_now |= prefix.idle > 0 && !offload_has_jobs(sequence);
     return PASSED_OVER;
   }
@@ -330,7 +331,7 @@ vllm_schedule_waiting_noted(VllmDecision *d)
     return TRUE;
   }
   stable = vllm_schedule_waiting(d);
-  if (stable && self->stride && step_is_only_decodes(d->step))
+  if (stable && !d->passes && self->stride && step_is_only_decodes(d->step))
     note_blocked(d, noted);
   return stable;
 }

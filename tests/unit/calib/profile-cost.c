@@ -374,6 +374,31 @@ test_what_if(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint(after.base_ps[COST_HOST], ==, before.base_ps[COST_HOST]);
 }
 
+/* Norms of queries and keys are a kernel a layer more, of models that have them. */
+static void
+test_qk_norm(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
+{
+  enum { NORM_NS = 3000 };
+  static const guint32 contexts[] = {100, 100};
+  const CostShape shape = known_decode_shape(contexts, G_N_ELEMENTS(contexts));
+  const gint64 width = (gint64)(f->model->heads + f->model->kv_heads) * f->model->head_dim;
+  gint64 ps[2];
+
+  known_profile_add(f, OP_ELEMENTWISE, "qk_norm", (const gint64[]){1, width}, NORM_NS);
+  known_profile_add(f, OP_ELEMENTWISE, "qk_norm", (const gint64[]){4096, width}, NORM_NS);
+  profile_seal(f->profile);
+  for (guint has_norms = 0; has_norms < 2; has_norms++) {
+    g_autoptr(CostModel) cost = NULL;
+    CostPiece piece;
+    f->model->qk_norm = has_norms > 0;
+    cost = known_profile_cost(f, WHAT_IF_NONE);
+    cost_model_step(cost, &shape, 1, &piece);
+    ps[has_norms] = piece.base_ps[COST_ELEMENTWISE];
+    g_assert_cmpint(piece.measured_ps[COST_ELEMENTWISE], ==, ps[has_norms]);
+  }
+  g_assert_cmpint(ps[1] - ps[0], ==, (gint64)f->model->layers * NORM_NS * PS_PER_NS);
+}
+
 static void
 test_lacking(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
 {
@@ -444,6 +469,7 @@ main(int argc, char **argv)
   ADD("layer-by-layer", test_layer_by_layer, NULL);
   ADD("layer-by-layer-modelled", test_layer_by_layer_modelled, NULL);
   ADD("what-if", test_what_if, NULL);
+  ADD("qk-norm", test_qk_norm, NULL);
   ADD("lacking", test_lacking, NULL);
   ADD("lookup-time", test_lookup_time, "skew");
   return g_test_run();
