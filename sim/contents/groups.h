@@ -18,7 +18,7 @@ typedef struct {
   const Workload *workload;
   const KvGroups *groups;
   GroupRetention retention;
-  gboolean two_ended, windows_two_ended;
+  gboolean two_ended, windows_two_ended, withholds_states_again;
   guint32 unit_tokens; /* the greatest common divisor of the groups' block lengths: unit of content
                           keys */
   guint32 alignment;   /* their least common multiple, tokens: every hit is a multiple of it */
