@@ -47,9 +47,9 @@ last_state(const Scenario *s)
            "of the gated delta rule since 0.33";
   if (s->scheduler->version < 29)
     return "takes a step of its own";
-  return "takes a step of its own, which FlashKDA's kernels spare since 0.29 (bounded gates), those "
-         "of Mamba 2 since 0.32 and FlashInfer's of the gated delta rule since 0.33 (on a device of "
-         "compute capability 9.0, 10 or 12)";
+  return "takes a step of its own, which FlashKDA's kernels spare since 0.29 (bounded gates), "
+         "those of Mamba 2 since 0.32 and FlashInfer's of the gated delta rule since 0.33 (on a "
+         "device of compute capability 9.0, 10 or 12)";
 }
 
 /* Of groups that are counted. */

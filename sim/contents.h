@@ -81,7 +81,8 @@ typedef struct {
   void (*take_to)(Pool *pool, Sequence *sequence, guint32 tokens);
   guint32 (*admission_blocks)(Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
                               guint64 tokens, guint32 in_flight_tokens);
-  /* commit() of `known` tokens, give_back() and take_to() in one, of a sequence that has blocks. */
+  /* give_back(), take_to() and commit() of `known` tokens in one, of a sequence that has blocks and
+   * of which known - 1 tokens were to be committed before. */
   void (*change)(Pool *pool, Sequence *sequence, guint32 settled, guint32 known, guint32 tokens);
   guint32 (*idle_windows)(Pool *pool, Sequence *sequence, const PoolPrefix *prefix);
 } ContentsClass;
@@ -122,6 +123,9 @@ typedef enum {
 typedef struct {
   guint32 num_blocks; /* as above, */
   GroupRetention retention;
+  /* As long as a sequence holds the state of its prompt's last kept point, and has computed no block
+   * beyond it, a step withholds it from others as if it had just written it. */
+  gboolean withholds_states_again;
   gboolean two_ended;         /* and so is this, */
   gboolean windows_two_ended; /* which groups with windows have of their own (0.23) */
 } GroupContentsConfig;

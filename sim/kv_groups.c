@@ -344,8 +344,8 @@ kv_groups_admission_blocks(const KvGroups *groups, guint64 tokens, guint64 step_
   return blocks;
 }
 
-/* Of states where some are kept: those with which two steps in flight begin and the second ends, and
- * one within a step. */
+/* Of states where some are kept: those with which two steps in flight begin and the second ends,
+ * and one within a step. */
 static guint64
 most_group_blocks(const KvGroups *groups, const KvGroupKind *kind, guint64 tokens,
                   guint64 step_tokens)

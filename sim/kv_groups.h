@@ -89,15 +89,17 @@ guint64 kv_group_gone_blocks(const KvGroupKind *kind, guint64 computed);
  * that no step in flight computes, does not need, and takes the blocks of all new tokens. */
 guint64 kv_groups_step_blocks(const KvGroups *groups, guint64 settled, guint64 computed,
                               guint64 tokens);
-/* TRUE if a step from `computed` tokens to `tokens` that ends a prefill of prefill_end tokens leaves
- * a state at the last point within it at which one is kept (is_mamba_prefill_checkpoint_valid). */
+/* TRUE if a step from `computed` tokens to `tokens` that ends a prefill of prefill_end tokens
+ * leaves a state at the last point within it at which one is kept
+ * (is_mamba_prefill_checkpoint_valid). */
 gboolean kv_groups_leaves_inner_state(const KvGroups *groups, guint64 computed, guint64 tokens,
                                       guint64 prefill_end);
 /* Blocks of such states, beside kv_groups_step_blocks(), that a sequence holds in that step. */
 guint64 kv_groups_inner_blocks(const KvGroups *groups, guint64 settled, guint64 computed,
                                guint64 tokens, guint64 prefill_end);
-/* Blocks that the gate asks for to admit a sequence of `tokens` tokens that has none: of a window at
- * most what it holds at its widest, with step_tokens in flight, of a state the one at its end. */
+/* Blocks that the gate asks for to admit a sequence of `tokens` tokens that has none: of a window
+ * at most what it holds at its widest, with step_tokens in flight, of a state the one at its end.
+ */
 guint64 kv_groups_admission_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens);
 /* A sequence decodes one token a step, with `lag` of them in flight: the first number of computed
  * tokens beyond `computed` with which a step takes or gives back a block; G_MAXUINT64 / 2 where

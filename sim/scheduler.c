@@ -59,6 +59,7 @@ begin_pool(Scheduler *self)
                         &(GroupContentsConfig){
                             .num_blocks = config->num_gpu_blocks,
                             .retention = self->class->group_retention,
+                            .withholds_states_again = self->class->withholds_states_again,
                             .two_ended = two_ended,
                             .windows_two_ended = (features & SCHEDULER_REUSES_PARTIAL_WINDOWS) != 0,
                         });

@@ -58,6 +58,7 @@ typedef struct {
   guint32 rules;         /* its engine's own flags */
   guint32 hidden_blocks; /* of the pool, which the engine keeps for itself */
   GroupRetention group_retention;  /* of the prefix cache, where groups share the pool */
+  gboolean withholds_states_again; /* GroupContentsConfig says when */
   gboolean stops_at_max_model_len; /* a sequence ends at max_model_len; else one token beyond it */
   gboolean evicts_in_place; /* until it evicts the first of a decision all that runs is in `running`,
                                as when the decision began */

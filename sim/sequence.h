@@ -58,8 +58,8 @@ struct Sequence {
   Stage stage;
   gboolean was_preempted; /* by recompute, and not prefilled again since */
   gboolean was_scheduled;
-  guint64 began_in; /* Pool.decisions when it was last admitted or came back: what it found in the
-                       prefix cache may be computed in that very step */
+  guint64 began_in;   /* Pool.decisions when it was last admitted or came back: what it found in the
+                         prefix cache may be computed in that very step */
   guint64 starved_in; /* Pool.decisions when it last ran, but for the blocks that it waits for while
                          they are copied out; 0: never, or nobody is to join the clock behind it */
   gint64 preempted_at_ps; /* -1 while not preempted */
@@ -206,6 +206,6 @@ sequence_queue_pop_head(SequenceQueue *queue)
   return sequence;
 }
 
-/* Sorts by arrival, which is by the requests' indices, oldest first, from `first` on: those before it
- * are sorted. Cheap where nearly all are. */
+/* Sorts by arrival, which is by the requests' indices, oldest first, from `first` on: those before
+ * it are sorted. Cheap where nearly all are. */
 void sequence_queue_sort_by_arrival(SequenceQueue *queue, Sequence *first);

@@ -288,8 +288,7 @@ take_to(Pool *pool, Sequence *sequence, guint32 tokens)
   GroupTable *tables = tables_of(cache, sequence);
   gboolean empty = sequence->blocks == 0;
   guint32 taken = 0, computed = sequence->computed_tokens, end = sequence_prefill_end(sequence);
-  guint32 states =
-      kv_groups_leaves_inner_state(cache->groups, computed, tokens, end) ? 2 : 1;
+  guint32 states = kv_groups_leaves_inner_state(cache->groups, computed, tokens, end) ? 2 : 1;
 
   for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     const KvGroupKind *kind = cache->kind_of[g];
@@ -318,7 +317,7 @@ change(Pool *pool, Sequence *sequence, guint32 settled, guint32 known, guint32 t
   GroupTable *tables = sequence->group_tables;
   guint32 n = cache->groups->n_groups;
 
-  group_cache_commit(pool, sequence, known);
+  group_cache_commit(pool, sequence, cache->goes_early ? known - 1 : known);
   for (guint32 g = 0; g < n; g++)
     if (cache->kind_of[g]->kind != KV_WHOLE) {
       guint32 gone = (guint32)kv_group_gone_blocks(cache->kind_of[g], settled);
@@ -330,6 +329,8 @@ change(Pool *pool, Sequence *sequence, guint32 settled, guint32 known, guint32 t
     for (; tables[g].length < needed; sequence->blocks++)
       append(&tables[g], named_blocks_take(&cache->blocks));
   }
+  if (cache->goes_early)
+    group_cache_commit(pool, sequence, known);
   count(pool);
 }
 
@@ -393,6 +394,7 @@ contents_use_groups(Pool *pool, const Workload *workload, const GroupContentsCon
   cache->workload = workload;
   cache->groups = pool->groups;
   cache->retention = config->retention;
+  cache->withholds_states_again = config->withholds_states_again;
   cache->new_states = g_array_new(FALSE, FALSE, sizeof(guint64));
   group_cache_align(cache);
   pool->class = &contents_groups;

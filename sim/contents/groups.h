@@ -18,10 +18,11 @@ typedef struct {
   const Workload *workload;
   const KvGroups *groups;
   GroupRetention retention;
-  gboolean two_ended, windows_two_ended;
+  gboolean two_ended, windows_two_ended, withholds_states_again;
   guint32 unit_tokens; /* the greatest common divisor of the groups' block lengths: unit of content
                           keys */
   guint32 alignment;   /* their least common multiple, tokens: every hit is a multiple of it */
+  gboolean goes_early; /* blocks may be given back before their alignment is full */
   const KvGroupKind **kind_of; /* by group, */
   guint32 *units_of;           /* and so many units a block of it */
   GArray *new_states;          /* of guint64: keys of states that the step being decided writes, */

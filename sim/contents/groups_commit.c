@@ -64,6 +64,23 @@ register_blocks(Pool *pool, Sequence *sequence, guint32 group, guint32 end)
   }
 }
 
+/* Withholds the state of the prompt's last kept point once more, if `tokens` end there. */
+static void
+withhold_again(Pool *pool, Sequence *sequence, guint32 group, guint32 tokens)
+{
+  const GroupCache *cache = pool->contents;
+  const GroupTable *table = &sequence->group_tables[group];
+  guint32 every = cache->kind_of[group]->block_tokens;
+  guint32 blocks = (sequence->result.prompt_tokens - 1) / every;
+  guint64 key;
+
+  if (blocks == 0 || tokens != blocks * every || table->length < blocks ||
+      table->ids[blocks - 1] == 0)
+    return;
+  key = group_cache_key(cache, sequence, group, blocks - 1);
+  g_array_append_val(group_cache_new_states(pool), key);
+}
+
 void
 group_cache_commit(Pool *pool, Sequence *sequence, guint32 tokens)
 {
@@ -79,5 +96,7 @@ group_cache_commit(Pool *pool, Sequence *sequence, guint32 tokens)
     full = MIN(full, table->length);
     if (full > table->registered)
       register_blocks(pool, sequence, g, full);
+    if (cache->withholds_states_again && cache->kind_of[g]->kind == KV_STATE)
+      withhold_again(pool, sequence, g, tokens);
   }
 }

@@ -15,6 +15,11 @@ group_cache_align(GroupCache *cache)
     for (guint32 j = 0; j < kind->groups; j++)
       cache->kind_of[n++] = kind;
   }
+  for (guint32 g = 0; g < n; g++) {
+    const KvGroupKind *kind = cache->kind_of[g];
+    cache->goes_early |= (kind->kind == KV_WINDOW && kind->window < cache->alignment) ||
+                         (kind->kind == KV_CHUNKS && kind->window % cache->alignment != 0);
+  }
   cache->units_of = g_new(guint32, n);
   while (n-- > 0)
     cache->units_of[n] = cache->kind_of[n]->block_tokens / cache->unit_tokens;

@@ -1,9 +1,9 @@
 /* The states that the prefix cache keeps, and what the kernels of recurrent layers mean for them.
  *
- * A kernel that can leave a state within a step spares a prefill a step of its own for the last kept
- * state. Mamba 2's can since vLLM 0.32, the gated delta rule's since 0.33 where they are
- * FlashInfer's, which needs blocks of multiples of 64 tokens; all recurrent layers of the model have
- * to. Source: get_prefill_checkpoint_alignment, _resolve_gdn_prefill_backend and
+ * A kernel that can leave a state within a step spares a prefill a step of its own for the last
+ * kept state. Mamba 2's can since vLLM 0.32, the gated delta rule's since 0.33 where they are
+ * FlashInfer's, which needs blocks of multiples of 64 tokens; all recurrent layers of the model
+ * have to. Source: get_prefill_checkpoint_alignment, _resolve_gdn_prefill_backend and
  * _align_hybrid_block_size of these versions, with the CUDA 13 that they are shipped for.
  */
 #include "sim/kv_groups.h"
@@ -75,9 +75,8 @@ kv_groups_use_kernels(KvGroups *groups, const Model *model, guint32 block_size, 
     return;
   for (guint i = 0; i < model->n_kinds; i++) {
     const Mixer *mixer = &model->kinds[i].mixer;
-    guint32 its = mixer->kind == MIXER_RECURRENT
-                      ? inner_alignment(mixer, version, compute_capability)
-                      : 1;
+    guint32 its =
+        mixer->kind == MIXER_RECURRENT ? inner_alignment(mixer, version, compute_capability) : 1;
     if (its == 0)
       return;
     alignment = MAX(alignment, its);

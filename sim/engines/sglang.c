@@ -230,7 +230,8 @@ const SchedulerClass scheduler_sglang = {
     .help = "SGLang 0.5.23: prefills first, retracts the fewest outputs, recomputes",
     .evidence =
         "read in the release; recorded, with and without radix cache and overlap, in pages of "
-        "1 and 16, with mixed chunks, ignore_eos, EOS; windows' own pool read, not recorded",
+        "1 and 16, with mixed chunks, ignore_eos, EOS; windows' own pool not recorded, but held "
+        "against the release's own code",
     .costs_as = "vllm-v1",
     .features = SCHEDULER_IS_SGLANG | SCHEDULER_OWN_VICTIMS,
     .stops_at_max_model_len = FALSE,

@@ -303,10 +303,11 @@ vllm_begin(Scheduler *self)
 
   pace->keeps = self->config.prefill_schedule_interval > 1 && vllm_has_rule(self, RULE_PACES_ALONE);
   pace->last_prefill = -(gint64)self->config.prefill_schedule_interval;
-  /* Where states are cached steps are only repeated while nothing is lost. */
+  /* Where states are cached steps are only repeated while nothing is lost. With native offload
+   * somebody may be passed over later, and who arrives be admitted. */
   ((VllmState *)self->state)->blocked.is_noted =
-      (self->pool.class->names_blocks || self->copies_beside) && !pace->keeps &&
-      (self->pool.groups == NULL || self->clock.growth != NULL);
+      (self->pool.class->names_blocks || self->copies_beside) && self->offload == NULL &&
+      !pace->keeps && (self->pool.groups == NULL || self->clock.growth != NULL);
 }
 
 void

@@ -46,7 +46,7 @@ typedef struct {
   gboolean is_noted; /* to find the same again costs more than to note it: blocks are looked up one by
                         one, or many steps are not repeated */
   guint64 decision;  /* Pool.decisions then, and so on */
-  guint64 changes, offload_changes;
+  guint64 changes;
   const Sequence *head;
   guint32 available_blocks, running, budget, threshold;
 } VllmBlocked;
@@ -66,8 +66,7 @@ typedef struct {
   gboolean hold;       /* no prefills now, by the interval */
   gboolean prefills;   /* the step has a prefill */
   guint32 owed_blocks; /* that starved sequences wait for, while they are copied out */
-  gboolean passes;         /* somebody was passed over, so that who arrives may be admitted */
-  gboolean passes_for_now; /* one of them may not be in a later step */
+  gboolean passes_for_now; /* somebody was passed over who may not be in a later step */
   gboolean unmet;      /* the victim policy found nobody for a sequence that lacks blocks */
   Sequence *behind;    /* the first behind the members, with STARVES_ON */
 } VllmDecision;

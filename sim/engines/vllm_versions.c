@@ -38,9 +38,9 @@
   {                                                                                                \
     .name = called, .help = text, .version = minor, .costs_as = "vllm-v1", .evidence = grounds,    \
     .features = FEATURES(minor) | (more_features), .rules = RULES(minor), .hidden_blocks = 1,      \
-    .group_retention = RETENTION(minor), .stops_at_max_model_len = TRUE, .evicts_in_place = TRUE,  \
-    .state_bytes = sizeof(VllmState), .begin = vllm_begin, .end = vllm_end,                        \
-    .schedule = vllm_schedule,                                                                     \
+    .group_retention = RETENTION(minor), .withholds_states_again = (minor) == 32,                  \
+    .stops_at_max_model_len = TRUE, .evicts_in_place = TRUE, .state_bytes = sizeof(VllmState),     \
+    .begin = vllm_begin, .end = vllm_end, .schedule = vllm_schedule,                               \
   }
 #define VERSION(minor, text)                                                                       \
   ENGINE("vllm-0." #minor, minor, text, EVIDENCE(minor), SCHEDULER_CACHES_BY_DEFAULT)
@@ -70,7 +70,8 @@ const SchedulerClass scheduler_vllm_versions[] = {
     VERSION(29, "vLLM 0.29: of windows and states only prompts' ends stay cached"),
     VERSION(30, "vLLM 0.30: decides as 0.29"),
     VERSION(31, "vLLM 0.31: a cap on active sequences; a lone prompt is not cut by the threshold"),
-    VERSION(32, "vLLM 0.32: decides as 0.31"),
+    VERSION(32,
+            "vLLM 0.32: as 0.31; kernels of Mamba 2 leave a prompt's last state in its last step"),
     VERSION(33, "vLLM 0.33: as 0.31; a prefill interval; the newest known, also called vllm"),
 };
 

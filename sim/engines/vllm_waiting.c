@@ -221,7 +221,6 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
 
   if (self->offload != NULL && !offload_lookup(self->offload, sequence, hits, &loadable)) {
     offload_note_waiting(self->offload, sequence, TRUE);
-    d->passes = TRUE;
     d->passes_for_now |= prefix.idle > 0 && !offload_has_jobs(sequence);
     return PASSED_OVER;
   }
@@ -250,12 +249,6 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
   return PASS_ENDS_FOR_NOW;
 }
 
-static guint64
-changes_on_host(const Scheduler *self)
-{
-  return self->offload != NULL ? offload_changes(self->offload) : 0;
-}
-
 /* TRUE if the last decision found everybody blocked, and this one would find the same. */
 static gboolean
 is_blocked_as_before(const VllmDecision *d, const VllmBlocked *noted)
@@ -266,11 +259,10 @@ is_blocked_as_before(const VllmDecision *d, const VllmBlocked *noted)
          noted->head == self->waiting.known.head && step_is_only_decodes(d->step) &&
          scheduler_available_blocks(self, NULL) <= noted->available_blocks &&
          noted->running == self->running.length + self->returning.length &&
-         noted->budget == d->budget && noted->threshold == d->threshold &&
-         noted->offload_changes == changes_on_host(self);
+         noted->budget == d->budget && noted->threshold == d->threshold;
 }
 
-/* Somebody waits, and nobody will be admitted while the pool shrinks and no copy ends. */
+/* Nobody was admitted, and nobody will be while the pool shrinks and no copy ends. */
 static void
 note_blocked(const VllmDecision *d, VllmBlocked *noted)
 {
@@ -280,7 +272,6 @@ note_blocked(const VllmDecision *d, VllmBlocked *noted)
       .is_noted = TRUE,
       .decision = self->pool.decisions,
       .changes = self->changes,
-      .offload_changes = changes_on_host(self),
       .head = self->waiting.known.head,
       .available_blocks = scheduler_available_blocks(self, NULL),
       .running = self->running.length + self->returning.length,
@@ -331,8 +322,7 @@ vllm_schedule_waiting_noted(VllmDecision *d)
     return TRUE;
   }
   stable = vllm_schedule_waiting(d);
-  if (stable && !d->passes && self->waiting.known.head != NULL && self->stride &&
-      step_is_only_decodes(d->step))
+  if (stable && self->stride && step_is_only_decodes(d->step))
     note_blocked(d, noted);
   return stable;
 }

@@ -88,7 +88,6 @@ offload_add_job(Offload *offload, OffloadRequest *owner, CopyDirection direction
   if (job->keys != NULL)
     job->keys->len = job->ids->len = 0;
   owner->jobs = job;
-  offload->changes++;
   g_ptr_array_add(offload->jobs, job);
   return job;
 }
@@ -184,7 +183,6 @@ offload_complete_job(Offload *offload, OffloadJob *job)
   OffloadRequest *owner = job->owner;
   OffloadJob **link = &owner->jobs;
 
-  offload->changes++;
   offload_host_done(offload, job);
   unfence(offload, job);
   owner->load_is_over |= job->direction == COPY_IN;

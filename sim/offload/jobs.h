@@ -63,7 +63,6 @@ struct Offload {
   PrivateTier *own; /* the host, where requests share no prefixes, */
   Tier *shared;     /* and where they do; one of the two is NULL */
   guint32 next_job;
-  guint64 changes;           /* jobs that began or ended */
   guint32 step_first_job;    /* the first job decided since a step began */
   OfferCounts *counts;       /* shared, with a threshold; else NULL */
   GPtrArray *jobs;           /* of OffloadJob, under way, in the order of their ids */

@@ -103,12 +103,6 @@ offload_has_jobs(const Sequence *sequence)
   return sequence->offload != NULL && sequence->offload->jobs != NULL;
 }
 
-guint64
-offload_changes(const Offload *offload)
-{
-  return offload->changes;
-}
-
 void
 offload_load(Offload *offload, Step *step, Sequence *sequence, guint32 hits, guint32 blocks)
 {

@@ -45,8 +45,6 @@ gboolean offload_lookup(Offload *offload, Sequence *sequence, guint32 hits, guin
 gboolean offload_is_copying(const Offload *offload, const Sequence *sequence, guint32 blocks);
 /* TRUE if jobs of the sequence are under way. */
 gboolean offload_has_jobs(const Sequence *sequence);
-/* How often jobs began or ended: else nothing changes on the host. */
-guint64 offload_changes(const Offload *offload);
 /* Decides to load `blocks` blocks behind the first `hits`; the sequence holds GPU blocks for them.
  */
 void offload_load(Offload *offload, Step *step, Sequence *sequence, guint32 hits, guint32 blocks);

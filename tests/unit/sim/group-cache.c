@@ -215,7 +215,8 @@ test_states(void)
 }
 
 /* A step that ends a prefill leaves a state at its last kept point: a block more, until the next
- * step, and content that is found. One that begins between such points, or passes none, does not. */
+ * step, and content that is found. One that begins between such points, or passes none, does not.
+ */
 static void
 test_inner_state(void)
 {

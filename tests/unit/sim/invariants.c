@@ -361,18 +361,19 @@ test_disk(void)
 
 /* What thousands of further scenarios have found. With a disk: a prefix hit that is lost inside of a
  * step, and with it blocks that are to be read; one who joins a step without work while its last
- * layers are copied in; one who is computed again, and too long for that. With native offload: who
- * arrives behind another that is passed over, or when all that waited began to load. */
+ * layers are copied in; one who is computed again, and too long for that; chunks that go before
+ * their alignment is full. With native offload: one who arrives behind another that
+ * is passed over, and what lets that one in. */
 static void
 test_found(void)
 {
-  static const guint32 found[] = {208664, 6294, 11364};
+  static const guint32 found[] = {208664, 6294, 11364, 4011};
   Seen seen = {0};
 
   for (guint i = 0; i < G_N_ELEMENTS(found); i++)
     try_scenario(scheduler_class_from_name("vllm", NULL), WITH_DISK, found[i], &seen);
   try_scenario(NULL, ANY_CASE, 316015, &seen);
-  try_scenario(scheduler_class_first_with(SCHEDULER_HAS_OFFLOAD), WITH_OFFLOAD, 61223, &seen);
+  try_scenario(scheduler_class_first_with(SCHEDULER_HAS_OFFLOAD), WITH_OFFLOAD, 416226, &seen);
 }
 
 static void
