@@ -2,7 +2,7 @@
  *
  * Read from a key file (calib/hosts/NAME.ini): [host] with `format=1` and a `title`, and a group
  * [host.SCHEDULER] each. Its figures are a machine's and not a card's: two published runs of one
- * engine version differ by 0.44 ms a step. `tables` and `tables_device` say which published tables
+ * engine version differ by 1.00 ms a step. `tables` and `tables_device` say which published tables
  * were measured on the machine: the importer's name and the device's. `unknown` is the host that is
  * taken where none is named; it says between what its figures may lie (`step_least_us`,
  * `step_most_us`, …). A device's file may have the groups as well, where card and host are one

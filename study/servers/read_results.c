@@ -258,6 +258,22 @@ refuse(const char *path, GError **error)
   return FALSE;
 }
 
+/* A time that nobody can have measured is no point to compare with. */
+static void
+check_times(ServerPoint *point)
+{
+  const struct {
+    const char *name;
+    double ms;
+  } times[] = {{"time to first token", point->published_ttft_ms},
+               {"time per output token", point->published_tpot_ms}};
+
+  for (guint i = 0; i < G_N_ELEMENTS(times); i++)
+    if (times[i].ms < 0 || (i == 0 && times[i].ms == 0))
+      server_point_refuse(point, "its mean %s is %g ms, expected one above 0", times[i].name,
+                          times[i].ms);
+}
+
 /* What is doubtful in a result; root: the file, where the result is all of it, else NULL. */
 static void
 take_doubts(ServerPoint *point, const json_t *object, const json_t *root)
@@ -267,6 +283,7 @@ take_doubts(ServerPoint *point, const json_t *object, const json_t *root)
   g_autoptr(GError) summary_only = NULL;
   const gboolean has_requests = root != NULL && results_read_run(root, &run, &summary_only);
 
+  check_times(point);
   result_doubts(object, has_requests ? run.requests : NULL, doubts);
   server_point_doubt(point, doubts);
 }

@@ -334,12 +334,15 @@ def command(name, *words, **result):
 
 
 def test_counts_of_results():
-    """A count that is none is told, not rounded, wrapped around or taken for no limit."""
+    """A count that is none is told, not rounded, wrapped around or taken for no limit; nor is a time that nobody can have measured."""
     for found in ("8", 2.5, 0.4, -1, 1e10, True, [8]):
         check("max_concurrency: found " + json.dumps(found)[:3] in command("x.json", max_concurrency=found), found)
     for none in (None, 0):
         check("--max-concurrency" not in command("x.json", max_concurrency=none), none)
     check("found 2.5 requests" in command("x.json", completed=2.5))
+    for more, name in (({"mean_ttft_ms": -5}, "time to first token is -5 ms"), ({"mean_ttft_ms": 0}, "time to first token is 0 ms"),
+                       ({"mean_tpot_ms": -1}, "time per output token is -1 ms")):
+        check(name in command("x.json", **more), name)
     for concurrency in (1e10, 2.5):
         write("aiperf.json", json.dumps({
             "request_count": {"avg": 40}, "input_sequence_length": {"avg": 300}, "output_sequence_length": {"avg": 50},

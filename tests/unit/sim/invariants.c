@@ -277,9 +277,11 @@ try_scenario(const SchedulerClass *class, CaseKind kind, guint32 seed, Seen *see
     g_error("scenario %u: in single steps its summary differs", seed);
   check_accounts(&c, &strided);
   check_accounts(&c, &single);
-  /* Whom the host had no room for may be too long to be computed again in this pool. */
+  /* Whom the host had no room for, or who is computed again in part, may be too long for that in
+   * this pool. */
   if (kind == WITH_DISK && strided.outcome.end == RUN_STUCK &&
-      strided.summary.swap_fallbacks == 0 && ends_well_without_disk(&c))
+      strided.summary.swap_fallbacks == 0 && c.config.overflow != &overflow_split &&
+      ends_well_without_disk(&c))
     g_error("scenario %u: with a disk it is stuck", seed);
   seen->ends[strided.outcome.end]++;
   seen->preempted += strided.preemptions > 0;
