@@ -40,6 +40,7 @@ guint64
 pool_logged_tokens(const PoolSizeRequest *request, const PoolLogTerms *terms, guint64 kv_bytes)
 {
   const ServerSetup *server = &request->server;
+  double capability = server->device != NULL ? server->device->compute_capability : 0;
   guint64 blocks;
   KvGroups layout;
 
@@ -47,7 +48,7 @@ pool_logged_tokens(const PoolSizeRequest *request, const PoolLogTerms *terms, gu
     return 0;
   if (terms->caches_states && kv_groups_keep_states(&layout))
     kv_groups_use_kernels(&layout, server->model, request->block_size, server->version,
-                          server->device->compute_capability);
+                          capability);
   blocks = kv_bytes / layout.block_bytes;
   if (server->version < FIRST_LOGGED_REQUESTS)
     return kv_groups_tokens(&layout, blocks);
