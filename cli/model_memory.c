@@ -354,7 +354,8 @@ model_memory_append(const ModelMemory *memory, GString *text)
       "max_num_seqs %u, max_model_len %u, blocks of %u tokens%s%s; each card:\n",
       server->tensor_parallel_size, memory->device->name, memory->scheduler->name,
       memory->request.utilization, server->max_num_batched_tokens, server->max_num_seqs,
-      memory->terms.max_model_len, memory->request.block_size, server->eager ? ", enforce_eager" : "", drafts);
+      memory->terms.max_model_len, memory->request.block_size,
+      server->eager ? ", enforce_eager" : "", drafts);
   append_sum(memory, text);
   g_string_append_printf(text, "The activation's peak is in: %s.\n",
                          memory->pool.server.activation_peak);

@@ -201,6 +201,7 @@ static void
 note_block_size(const Resolver *r, const EngineDefaults *defaults)
 {
   const Scenario *s = r->scenario;
+  gboolean by_card = s->scheduler->version > 0 || has(s, SCHEDULER_HAS_CAPACITY_POLICY);
 
   if (is_typed(r, "block_size")) {
     if (defaults->forced_block > 0)
@@ -211,8 +212,7 @@ note_block_size(const Resolver *r, const EngineDefaults *defaults)
                      s->device->name);
     return;
   }
-  if ((s->scheduler->version > 0 || has(s, SCHEDULER_HAS_CAPACITY_POLICY)) && s->device != NULL && s->model != NULL &&
-      model_latent_layers(s->model) > 0)
+  if (by_card && s->device != NULL && s->model != NULL && model_latent_layers(s->model) > 0)
     resolver_origin(r, "block_size", "%s, latent attention on %s", s->scheduler->name,
                     s->device->name);
   else
