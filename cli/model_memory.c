@@ -238,12 +238,12 @@ model_memory_json(const ModelMemory *memory)
       "max_num_batched_tokens", (json_int_t)request->server.max_num_batched_tokens, "max_num_seqs",
       (json_int_t)request->server.max_num_seqs, "max_model_len",
       (json_int_t)memory->terms.max_model_len, "block_size", (json_int_t)request->block_size,
-      "enforce_eager", (int)request->server.eager,
-      "memory_bytes", (json_int_t)memory->device->memory_bytes, "usable_bytes",
-      (json_int_t)pool->usable_bytes, "weight_bytes", (json_int_t)pool->weight_bytes,
-      "activation_bytes", (json_int_t)pool->server.activation_bytes, "activation_peak",
-      pool->server.activation_peak, "non_torch_bytes", (json_int_t)pool->server.non_torch_bytes,
-      "graph_bytes", (json_int_t)pool->server.graph_bytes, "kv_bytes", (json_int_t)pool->kv_bytes,
+      "enforce_eager", (int)request->server.eager, "memory_bytes",
+      (json_int_t)memory->device->memory_bytes, "usable_bytes", (json_int_t)pool->usable_bytes,
+      "weight_bytes", (json_int_t)pool->weight_bytes, "activation_bytes",
+      (json_int_t)pool->server.activation_bytes, "activation_peak", pool->server.activation_peak,
+      "non_torch_bytes", (json_int_t)pool->server.non_torch_bytes, "graph_bytes",
+      (json_int_t)pool->server.graph_bytes, "kv_bytes", (json_int_t)pool->kv_bytes,
       "num_gpu_blocks", (json_int_t)pool->num_gpu_blocks, "kv_tokens",
       (json_int_t)model_memory_tokens(memory));
 
@@ -348,14 +348,14 @@ model_memory_append(const ModelMemory *memory, GString *text)
           ? g_strdup_printf(", num_speculative_tokens %u", server->model->draft_tokens)
           : g_strdup("");
 
-  g_string_append_printf(
-      text,
-      "\nOn %u x %s under %s: %.3g of the memory, max_num_batched_tokens %u, "
-      "max_num_seqs %u, max_model_len %u, blocks of %u tokens%s%s; each card:\n",
-      server->tensor_parallel_size, memory->device->name, memory->scheduler->name,
-      memory->request.utilization, server->max_num_batched_tokens, server->max_num_seqs,
-      memory->terms.max_model_len, memory->request.block_size,
-      server->eager ? ", enforce_eager" : "", drafts);
+  g_string_append_printf(text,
+                         "\nOn %u x %s under %s: %.3g of the memory, max_num_batched_tokens %u, "
+                         "max_num_seqs %u, max_model_len %u, blocks of %u tokens%s%s; each card:\n",
+                         server->tensor_parallel_size, memory->device->name,
+                         memory->scheduler->name, memory->request.utilization,
+                         server->max_num_batched_tokens, server->max_num_seqs,
+                         memory->terms.max_model_len, memory->request.block_size,
+                         server->eager ? ", enforce_eager" : "", drafts);
   append_sum(memory, text);
   g_string_append_printf(text, "The activation's peak is in: %s.\n",
                          memory->pool.server.activation_peak);

@@ -238,7 +238,8 @@ append_no_best(GString *text, const RunRecord *records, guint n_records)
   else if (done == 1 && n_records > 1)
     g_string_append(text, "Only one run ended well, so there is nothing to compare it with.\n");
   else if (competing == 1 && n_records > 1)
-    g_string_append(text, "Only one run that ended well is no bound; bounds tell what it could gain.\n");
+    g_string_append(text,
+                    "Only one run that ended well is no bound; bounds tell what it could gain.\n");
 }
 
 /* many_told: the runs that refuse many requests are already named. */

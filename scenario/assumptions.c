@@ -315,8 +315,7 @@ void
 scenario_assume_parallel(const Scenario *s, const Settings *settings, const RooflineConfig *costs,
                          json_t *list)
 {
-  double two_shots_ps =
-      costs->device != NULL ? costs->device->allreduce_two_shots_latency_ps : 0;
+  double two_shots_ps = costs->device != NULL ? costs->device->allreduce_two_shots_latency_ps : 0;
 
   if (costs->own_sums && two_shots_ps > 0 && s->tensor_parallel_size >= 8)
     add(list, g_strdup_printf("all-reduces of 256 KiB to 8 MiB by the engine's own kernel, as it "

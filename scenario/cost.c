@@ -80,10 +80,9 @@ resolve_graphs(Resolver *r, GError **error)
 
   if (!resolve_eager(r, error))
     return FALSE;
-  s->graphs_in_pieces =
-      mode != NULL ? g_str_equal(mode, "piecewise")
-                   : has_modes && !s->eager && !r->settings->of_own_executor &&
-                         !(s->scheduler->features & SCHEDULER_WHOLE_GRAPHS);
+  s->graphs_in_pieces = mode != NULL ? g_str_equal(mode, "piecewise")
+                                     : has_modes && !s->eager && !r->settings->of_own_executor &&
+                                           !(s->scheduler->features & SCHEDULER_WHOLE_GRAPHS);
   if (mode == NULL)
     return TRUE;
   if (!s->graphs_in_pieces && !g_str_equal(mode, "full-and-piecewise"))
@@ -150,12 +149,12 @@ price_eager(const Resolver *r, RooflineConfig *config, GError **error)
                            "measure steps that are none (doc/profiles.md)",
                            option);
   return (cost->launch_ps > 0 && cost->latent_launch_ps > 0) ||
-         resolver_refuse(error,
-                         "--%s: the file of the host %s has no %s under %s (calib/hosts/unknown.ini "
-                         "has one)",
-                         option, s->host->name,
-                         cost->launch_ps > 0 ? "latent_launch_us" : "launch_us",
-                         host_scheduler_name(config->scheduler));
+         resolver_refuse(
+             error,
+             "--%s: the file of the host %s has no %s under %s (calib/hosts/unknown.ini "
+             "has one)",
+             option, s->host->name, cost->launch_ps > 0 ? "latent_launch_us" : "launch_us",
+             host_scheduler_name(config->scheduler));
 }
 
 /* --disable-piecewise-cuda-graph: the host's time of launching prompts' kernels. */

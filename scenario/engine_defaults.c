@@ -133,8 +133,8 @@ find_block(const EngineSetup *setup, EngineDefaults *found)
 }
 
 /* From 0.20 on a block as it would be without states, and with latent attention from 0.27 on at
- * least 128 tokens. Before, by the kernels that were known then: those of latent attention, and from
- * 0.11 to 0.17 FlashInfer's on Blackwell with heads of 256. */
+ * least 128 tokens. Before, by the kernels that were known then: those of latent attention, and
+ * from 0.11 to 0.17 FlashInfer's on Blackwell with heads of 256. */
 static guint32
 find_alignment(const EngineSetup *setup, guint32 block_size)
 {

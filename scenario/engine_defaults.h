@@ -38,9 +38,9 @@ typedef struct {
   guint32 max_num_batched_tokens; /* with chunked prefill */
   guint32 least_batched_tokens;   /* without it: this, or max_model_len if that is more */
   double gpu_memory_utilization;
-  guint32 block_size;      /* tokens; what is typed, if it is */
-  guint32 forced_block;    /* what such a server sets, whatever is typed; 0: it takes that */
-  guint32 state_alignment; /* tokens; Model has it, too */
+  guint32 block_size;          /* tokens; what is typed, if it is */
+  guint32 forced_block;        /* what such a server sets, whatever is typed; 0: it takes that */
+  guint32 state_alignment;     /* tokens; Model has it, too */
   gboolean serves_unstretched; /* of LongRoPE, the length before it is stretched */
 } EngineDefaults;
 

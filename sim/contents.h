@@ -123,8 +123,8 @@ typedef enum {
 typedef struct {
   guint32 num_blocks; /* as above, */
   GroupRetention retention;
-  /* As long as a sequence holds the state of its prompt's last kept point, and has computed no block
-   * beyond it, a step withholds it from others as if it had just written it. */
+  /* As long as a sequence holds the state of its prompt's last kept point, and has computed no
+   * block beyond it, a step withholds it from others as if it had just written it. */
   gboolean withholds_states_again;
   gboolean two_ended;         /* and so is this, */
   gboolean windows_two_ended; /* which groups with windows have of their own (0.23) */

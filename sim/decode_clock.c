@@ -172,8 +172,8 @@ add_due(DecodeClock *clock, Sequence *member)
   list->length++;
 }
 
-/* With names: puts the member into the list of that place, in running order. Nearly always it is the
- * last. */
+/* With names: puts the member into the list of that place, in running order. Nearly always it is
+ * the last. */
 static void
 add_coming(DecodeClock *clock, Sequence *member, guint32 place)
 {
@@ -203,8 +203,8 @@ take_due(DecodeClock *clock, const Sequence *member)
   list->length--;
 }
 
-/* With names: the place of the tick at which the member's blocks change next, after that which takes
- * it to `computed` + 1. */
+/* With names: the place of the tick at which the member's blocks change next, after that which
+ * takes it to `computed` + 1. */
 static guint32
 change_place(const DecodeClock *clock, const Sequence *member, guint32 computed)
 {

@@ -43,7 +43,7 @@ typedef struct {
   guint64 settled_ticks; /* and the ticks then */
   DueList *due;          /* [due_places], of Sequence: where groups share the pool and blocks have
                             names by the tick at which a member's blocks change next */
-  guint32 due_places;    /* block_size; with such groups more than ticks from a change to the next */
+  guint32 due_places; /* block_size; with such groups more than ticks from a change to the next */
   /* Where groups share the pool. */
   const KvGroups *groups; /* NULL: they do not */
   gboolean counted;       /* their blocks have no names */
@@ -102,8 +102,8 @@ decode_clock_settle(DecodeClock *clock, gint64 end_ps)
 /* Where groups' blocks have names: ticks until a member's blocks change; G_MAXUINT64: there are no
  * members. */
 guint64 decode_clock_ticks_to_due(const DecodeClock *clock);
-/* With groups: ticks for which clock->growth holds; with passes, ticks for which no member gives back.
- * G_MAXUINT64 without them. */
+/* With groups: ticks for which clock->growth holds; with passes, ticks for which no member gives
+ * back. G_MAXUINT64 without them. */
 static inline guint64
 decode_clock_ticks_to_change(const DecodeClock *clock)
 {

@@ -61,7 +61,7 @@ typedef struct {
   /* A block of attention's KV beside recurrent states is a multiple of so many tokens, by the
    * engine's kernels (scenario/engine_defaults.h); 0: of 16. */
   guint32 state_alignment;
-  char *dtype;         /* name of most weights' type: "float16", "bfloat16", "fp8" … */
+  char *dtype; /* name of most weights' type: "float16", "bfloat16", "fp8" … */
 } Model;
 
 void model_free(Model *model);

@@ -60,8 +60,8 @@ typedef struct {
   GroupRetention group_retention;  /* of the prefix cache, where groups share the pool */
   gboolean withholds_states_again; /* GroupContentsConfig says when */
   gboolean stops_at_max_model_len; /* a sequence ends at max_model_len; else one token beyond it */
-  gboolean evicts_in_place; /* until it evicts the first of a decision all that runs is in `running`,
-                               as when the decision began */
+  gboolean evicts_in_place;        /* until it evicts the first of a decision all that runs is in
+                                      `running`,        as when the decision began */
   gboolean loses_flying_tokens;    /* a preempted sequence's token in flight is sampled again */
   gsize state_bytes; /* of what the engine keeps from step to step, in self->state, zeroed */
   /* These may be NULL. */

@@ -1,5 +1,6 @@
-/* Which random scenarios a test of a part tries. TEST_SCENARIOS: how many; TEST_SEED: the first one's
- * seed (1). A failure names its scenario's seed, which TEST_SEED with TEST_SCENARIOS=1 tries again. */
+/* Which random scenarios a test of a part tries. TEST_SCENARIOS: how many; TEST_SEED: the first
+ * one's seed (1). A failure names its scenario's seed, which TEST_SEED with TEST_SCENARIOS=1 tries
+ * again. */
 #pragma once
 
 #include <glib.h>

@@ -16,7 +16,7 @@ typedef struct {
   gint64 start_ps; /* since the client's zero; -1: not in the file */
   guint32 prompt_tokens, output_tokens;
   double ttft_s, e2e_s; /* since the request was sent; NAN: not in the file */
-  double span_s;        /* e2e_s, told in another way: by the client's clock, or as a sum; NAN: not */
+  double span_s; /* e2e_s, told in another way: by the client's clock, or as a sum; NAN: not */
 } ResultRequest;
 
 /* Numbers that JSON does not have, as Python writes them: NaN, Infinity and -Infinity outside of

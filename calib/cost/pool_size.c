@@ -47,8 +47,7 @@ pool_logged_tokens(const PoolSizeRequest *request, const PoolLogTerms *terms, gu
   if (!kv_groups_find(server->model, request->block_size, server->tensor_parallel_size, &layout))
     return 0;
   if (terms->caches_states && kv_groups_keep_states(&layout))
-    kv_groups_use_kernels(&layout, server->model, request->block_size, server->version,
-                          capability);
+    kv_groups_use_kernels(&layout, server->model, request->block_size, server->version, capability);
   blocks = kv_bytes / layout.block_bytes;
   if (server->version < FIRST_LOGGED_REQUESTS)
     return kv_groups_tokens(&layout, blocks);

@@ -169,9 +169,9 @@ comm_ps(const Roofline *self, guint64 tokens)
   sums_ps = MIN(rate_ps(&around->token, tokens) + around->fixed_ps,
                 rate_ps(&direct->token, tokens) + direct->fixed_ps);
   if (self->two_shots_sums > 0)
-    own_ps = roofline_round_ps(self->two_shots_sums *
-                               roofline_own_sum_ps(&self->base,
-                                                   (double)tokens * self->token_bytes));
+    own_ps =
+        roofline_round_ps(self->two_shots_sums *
+                          roofline_own_sum_ps(&self->base, (double)tokens * self->token_bytes));
   return MAX(sums_ps, own_ps) + roofline_exchange_ps(&self->base, tokens);
 }
 

@@ -63,11 +63,11 @@ append_head(ResultsQuery *run, GString *text)
   if (*results_query_text(run, "model") != '\0')
     g_string_append_printf(text, "%s on %s, ", results_query_text(run, "model"),
                            results_query_text(run, "device"));
-  g_string_append_printf(
-      text, "scheduler %s, overflow %s%s.\n\n", results_query_text(run, "scheduler"),
-      results_query_text(run, "overflow"),
-      policy_setting_is_bound("overflow", results_query_text(run, "overflow")) ? POLICY_BOUND_LABEL
-                                                                               : "");
+  g_string_append_printf(text, "scheduler %s, overflow %s%s.\n\n",
+                         results_query_text(run, "scheduler"), results_query_text(run, "overflow"),
+                         policy_setting_is_bound("overflow", results_query_text(run, "overflow"))
+                             ? POLICY_BOUND_LABEL
+                             : "");
   g_string_append_printf(text, "%s of %s requests finished, in %s", finished, requests, makespan);
   if (slowdown > 1.0005) {
     g_autofree char *times = format_number(slowdown);

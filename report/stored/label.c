@@ -20,8 +20,8 @@ static gboolean
 is_no_axis(const char *key)
 {
   return g_str_equal(key, "seed") || g_str_equal(key, "program_version") ||
-         g_str_equal(key, "assumed") ||
-         g_str_has_prefix(key, "profile.") || g_str_has_prefix(key, "defaults.");
+         g_str_equal(key, "assumed") || g_str_has_prefix(key, "profile.") ||
+         g_str_has_prefix(key, "defaults.");
 }
 
 char *

@@ -28,8 +28,8 @@ typedef struct {
   gint32 *least;  /* and at least: `net` itself where blocks are counted */
   guint32 *taken; /* [period]: as `net`, over members that take more than they give back */
   guint32 unsure; /* sum of net less least */
-  guint32 *held;  /* [known]: blocks of a member by its tokens, as far as they were needed; NULL where
-                     blocks have names */
+  guint32 *held;  /* [known]: blocks of a member by its tokens, as far as they were needed; NULL
+                     where blocks have names */
   guint32 known;
 } GroupGrowth;
 

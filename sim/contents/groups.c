@@ -161,7 +161,8 @@ idle_windows(Pool *pool, Sequence *sequence, const PoolPrefix *prefix)
       continue;
     for (guint32 i = (guint32)kv_group_gone_blocks(kind, cached); i < cached / kind->block_tokens;
          i++)
-      blocks += group_cache_find(cache, sequence, g, i, &id) && cache->blocks.of[id].references == 0;
+      blocks +=
+          group_cache_find(cache, sequence, g, i, &id) && cache->blocks.of[id].references == 0;
   }
   return blocks;
 }

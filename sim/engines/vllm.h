@@ -40,11 +40,11 @@ typedef struct {
   GArray *requests; /* of guint32: the starved ones; NULL before there were any */
 } VllmStarved;
 
-/* What the last decision found of who waits, where it was a step of decodes alone and all that waits
- * stays blocked while the pool shrinks and no copy ends (vllm_waiting.c). */
+/* What the last decision found of who waits, where it was a step of decodes alone and all that
+ * waits stays blocked while the pool shrinks and no copy ends (vllm_waiting.c). */
 typedef struct {
-  gboolean is_noted; /* to find the same again costs more than to note it: blocks are looked up one by
-                        one, or many steps are not repeated */
+  gboolean is_noted; /* to find the same again costs more than to note it: blocks are looked up one
+                        by one, or many steps are not repeated */
   guint64 decision;  /* Pool.decisions then, and so on */
   guint64 changes;
   const Sequence *head;
@@ -61,14 +61,14 @@ typedef struct {
 typedef struct {
   Scheduler *self;
   Step *step;
-  guint32 budget;      /* tokens that are left */
-  guint32 threshold;   /* most tokens of one prompt; 0: any number */
-  gboolean hold;       /* no prefills now, by the interval */
-  gboolean prefills;   /* the step has a prefill */
-  guint32 owed_blocks; /* that starved sequences wait for, while they are copied out */
+  guint32 budget;          /* tokens that are left */
+  guint32 threshold;       /* most tokens of one prompt; 0: any number */
+  gboolean hold;           /* no prefills now, by the interval */
+  gboolean prefills;       /* the step has a prefill */
+  guint32 owed_blocks;     /* that starved sequences wait for, while they are copied out */
   gboolean passes_for_now; /* somebody was passed over who may not be in a later step */
-  gboolean unmet;      /* the victim policy found nobody for a sequence that lacks blocks */
-  Sequence *behind;    /* the first behind the members, with STARVES_ON */
+  gboolean unmet;          /* the victim policy found nobody for a sequence that lacks blocks */
+  Sequence *behind;        /* the first behind the members, with STARVES_ON */
 } VllmDecision;
 
 static inline gboolean

@@ -74,9 +74,9 @@ vllm_join_returned(VllmDecision *d)
   }
 }
 
-/* TRUE if the sequence, which lacks blocks, will lack them while the pool only shrinks. A hit that is
- * lost leaves a gap to compute first, and all that it then needs at once is what it comes back with:
- * `back` of the `need` blocks. What is found is as many blocks less, or free ones more. */
+/* TRUE if the sequence, which lacks blocks, will lack them while the pool only shrinks. A hit that
+ * is lost leaves a gap to compute first, and all that it then needs at once is what it comes back
+ * with: `back` of the `need` blocks. What is found is as many blocks less, or free ones more. */
 static gboolean
 lacks_for_good(const Scheduler *self, const Sequence *sequence, const PoolPrefix *prefix,
                guint32 back, guint32 need, guint32 more)

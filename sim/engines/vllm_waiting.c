@@ -6,8 +6,8 @@
  */
 #include "vllm.h"
 
-/* What becomes of a waiting sequence. Where the pass ends it ends in the next decisions, too, as long
- * as the pool only shrinks and no copy ends, but for PASS_ENDS_FOR_NOW. */
+/* What becomes of a waiting sequence. Where the pass ends it ends in the next decisions, too, as
+ * long as the pool only shrinks and no copy ends, but for PASS_ENDS_FOR_NOW. */
 typedef enum { ADMITTED, PASSED_OVER, PASS_ENDS, PASS_ENDS_FOR_NOW } Outcome;
 
 /* Blocks for all that the sequence has to compute. */
@@ -93,8 +93,8 @@ reserved_blocks(const Scheduler *self)
 }
 
 /* TRUE if a load that finds too few blocks will not find them while the pool shrinks. Of the hits
- * those that are free may be lost; then the host may lack them, and the sequence be admitted without
- * a load, or be passed over because they are being copied. */
+ * those that are free may be lost; then the host may lack them, and the sequence be admitted
+ * without a load, or be passed over because they are being copied. */
 static gboolean
 lacks_for_good(const Scheduler *self, const Sequence *sequence, const PoolPrefix *prefix,
                gboolean lacks_whole)
@@ -182,8 +182,8 @@ vllm_schedule_held(VllmDecision *d)
   return TRUE;
 }
 
-/* TRUE if the blocks that a sequence lacks do not become fewer where hits of it are lost. Then it has
- * more to compute: a chunk that is limited needs less, and so does what is loaded instead. */
+/* TRUE if the blocks that a sequence lacks do not become fewer where hits of it are lost. Then it
+ * has more to compute: a chunk that is limited needs less, and so does what is loaded instead. */
 static gboolean
 is_blocked_for_good(const VllmDecision *d, const Sequence *sequence, const PoolPrefix *prefix)
 {

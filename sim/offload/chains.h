@@ -1,5 +1,5 @@
-/* A hash table by 64-bit keys that are mixed well, whose links are in its elements: a use of a block
- * looks up several.
+/* A hash table by 64-bit keys that are mixed well, whose links are in its elements: a use of a
+ * block looks up several.
  *
  * CHAINS_DEFINE(Chains, NAME, Element) makes, for an Element with `guint64 key` and `Element
  * *chain_next`, a type Chains and

@@ -71,7 +71,8 @@ price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
 typedef struct {
   guint32 tokens, cached_tokens; /* of which these are there */
   guint32 blocks;
-  gint64 end_ps; /* beside the steps: later than the step that it comes back in would end without it */
+  gint64
+      end_ps; /* beside the steps: later than the step that it comes back in would end without it */
 } Front;
 
 static Front

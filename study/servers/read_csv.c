@@ -23,9 +23,10 @@
 #include "scenario/shipped.h"
 
 #define REQUESTS_A_SLOT 10
-#define MOST_ENGINES 64       /* that --data-parallel-size takes */
-#define MOST_OF_A_ROW 5000000 /* tokens, requests, ranks: what they are multiplied to is a guint   \
-                               */
+#define MOST_ENGINES 64 /* that --data-parallel-size takes */
+#define MOST_OF_A_ROW                                                                              \
+  5000000 /* tokens, requests, ranks: what they are multiplied to is a guint                       \
+           */
 
 typedef struct {
   int id, model, card, engine, version, precision, isl, osl, concurrency, tp, ttft,

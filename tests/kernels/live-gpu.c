@@ -20,7 +20,7 @@ typedef struct {
   SamplingParams sampling;
   guint32 vocab;
   guint64 rows;
-  guint jobs; /* beside the steps */
+  guint jobs;        /* beside the steps */
   double worst, sum; /* relative difference of a row's logits */
 } Pair;
 
@@ -79,7 +79,8 @@ pair_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *t
   return TRUE;
 }
 
-/* When a copy has ended is the GPU's to say; the CPU's are over at once, which nobody may notice. */
+/* When a copy has ended is the GPU's to say; the CPU's are over at once, which nobody may notice.
+ */
 static gboolean
 pair_begin_copies(LiveDevice *base, const StepPlan *plan, gint64 now_ps, gint64 *beside_ns,
                   GError **error)

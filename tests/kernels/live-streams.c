@@ -2,8 +2,9 @@
  *
  * Orders: a scenario that swaps, once with all copies before the step, then with the copies beside
  * its layers, in many orders. Beside: copies that go on while several steps run, against the same
- * copies that are waited for. The logits of every step must be the same bits: a wait that is missing
- * lets a block be overwritten before it is read, or be read before it is there (NaN until then).
+ * copies that are waited for. The logits of every step must be the same bits: a wait that is
+ * missing lets a block be overwritten before it is read, or be read before it is there (NaN until
+ * then).
  */
 #include "config.h"
 
@@ -596,7 +597,8 @@ int
 main(int argc, char **argv)
 {
 #ifdef __SANITIZE_ADDRESS__
-  puts("1..0 # SKIP the order of streams is tested without sanitizers; of memory live-emulated has the same");
+  puts("1..0 # SKIP the order of streams is tested without sanitizers; of memory live-emulated has "
+       "the same");
   return 0;
 #endif
   g_test_init(&argc, &argv, NULL);

@@ -119,9 +119,9 @@ plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
   return (OverflowPlan){.drop_blocks = find_cut(query).drop_blocks};
 }
 
-/* TRUE if the cut was found for a victim that is no larger, costs less than that by any other, and is
- * not to be undercut. Where prices rise each cut of a larger victim costs no less: so if this one
- * costs as little it costs least, and if it does not, none does. */
+/* TRUE if the cut was found for a victim that is no larger, costs less than that by any other, and
+ * is not to be undercut. Where prices rise each cut of a larger victim costs no less: so if this
+ * one costs as little it costs least, and if it does not, none does. */
 static gboolean
 decides(const OverflowQuery *query, const RememberedCut *smaller)
 {

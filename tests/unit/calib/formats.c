@@ -89,16 +89,22 @@ test_left_out(void)
   g_assert_cmpfloat(device->allreduce_step_ps, ==, 0);
 }
 
+static RooflineConfig
+ranks_config(const Device *device, const Model *model, guint32 ranks)
+{
+  return (RooflineConfig){.device = device,
+                          .model = model,
+                          .block_size = 16,
+                          .tensor_parallel_size = ranks,
+                          .scheduler = HOST_VLLM_V1,
+                          .what_if = WHAT_IF_NONE};
+}
+
 static gint64
 comm_ps(const Device *device, guint32 tp, guint32 tokens)
 {
   g_autoptr(Model) model = shipped_model("llama-3.1-70b");
-  RooflineConfig config = {.device = device,
-                           .model = model,
-                           .block_size = 16,
-                           .tensor_parallel_size = tp,
-                           .scheduler = HOST_VLLM_V1,
-                           .what_if = WHAT_IF_NONE};
+  RooflineConfig config = ranks_config(device, model, tp);
   g_autoptr(CostModel) costs = roofline_new(&config, NULL);
   const CostChunk chunk = {.tokens = tokens};
   const CostShape shape = {.prefills = &chunk, .n_prefills = 1, .sampled = 1, .sequences = 1};
@@ -170,12 +176,7 @@ check_own_sums(const Profile *profile, guint32 ranks, guint64 tokens, double exp
 {
   g_autoptr(Device) device = shipped_device("h100-sxm");
   g_autoptr(Model) model = shipped_model("llama-3.1-70b");
-  RooflineConfig config = {.device = device,
-                           .model = model,
-                           .block_size = 16,
-                           .tensor_parallel_size = ranks,
-                           .scheduler = HOST_VLLM_V1,
-                           .what_if = WHAT_IF_NONE};
+  RooflineConfig config = ranks_config(device, model, ranks);
   const CostChunk chunk = {.tokens = (guint32)tokens};
   const CostShape shape = {.prefills = &chunk, .n_prefills = 1, .sampled = 1, .sequences = 1};
   gint64 sums_ps[2];
@@ -184,8 +185,8 @@ check_own_sums(const Profile *profile, guint32 ranks, guint64 tokens, double exp
     g_autoptr(CostModel) costs = NULL;
     CostPiece piece;
     config.own_sums = own == 1;
-    costs = profile != NULL ? profile_cost_new(profile, &config, NULL)
-                            : roofline_new(&config, NULL);
+    costs =
+        profile != NULL ? profile_cost_new(profile, &config, NULL) : roofline_new(&config, NULL);
     g_assert_nonnull(costs);
     cost_model_step(costs, &shape, 1, &piece);
     sums_ps[own] = piece.base_ps[COST_COMM];

@@ -77,7 +77,8 @@ test_aiconfigurator_small(Fixture *fixture, gconstpointer unused)
       write_file(fixture, "nccl_perf.txt",
                  AI "nccl_dtype,num_gpus,message_size,latency\n" /* */
                  AI_ROW("all_gather") "half,2,128,1\n" AI_ROW("all_reduce") "half,2,128,2\n");
-  g_autofree char *moe = write_file(fixture, "moe_perf.txt", AI "latency\n" AI_ROW("moe_dispatch") "1\n");
+  g_autofree char *moe =
+      write_file(fixture, "moe_perf.txt", AI "latency\n" AI_ROW("moe_dispatch") "1\n");
   const Profile *profile = fixture->profile;
 
   (void)unused;
@@ -91,9 +92,8 @@ test_aiconfigurator_small(Fixture *fixture, gconstpointer unused)
   expect_ns(profile, OP_ATTENTION, "", "bfloat16", SHAPE(2, 16, 16, 0, 0, 4, 4, 64), 4e4);
   expect_count(profile, OP_ALL_REDUCE, 1);
   expect_ns(profile, OP_ALL_REDUCE, "custom", "float16", SHAPE(256, 2), 2e6);
-  g_assert_nonnull(
-      strstr(
-      profile->note, "1 rows of moe_perf.txt were left out: 1 of the operation moe_dispatch"));
+  g_assert_nonnull(strstr(profile->note,
+                          "1 rows of moe_perf.txt were left out: 1 of the operation moe_dispatch"));
   g_assert_nonnull(strstr(profile->note, "1 of the operation all_gather, which no cost asks for"));
   g_assert_nonnull(strstr(profile->note, "1 of beam search"));
 }
@@ -154,7 +154,8 @@ test_aiconfigurator_broken(Fixture *fixture, gconstpointer unused)
       {AI "gemm_type,m,n,k,latency\n" AI_ROW("gemm") "fp8,1,2,3,1\n", "op_name is \"gemm\""},
       {AI "gemm_dtype,m,n,k,batches,latency\n" AI_ROW("gemm") "fp8,1,2,3,1,1\n" /* */
        AI_ROW("gemm") "fp8,1,2,3,8,5\n",
-       ":3:52: batches is \"8\", expected \"1\", as in the first row, of a column that is not known"},
+       ":3:52: batches is \"8\", expected \"1\", as in the first row, of a column that is not "
+       "known"},
       {AI_GEMM, "has a header and no rows"},
   };
 
@@ -256,7 +257,8 @@ test_absorbed_prompts(Fixture *fixture, gconstpointer unused)
 
   (void)unused;
   import(fixture->profile, fixture->folder, NULL);
-  expect_ns(fixture->profile, OP_MLA, "", "bfloat16", SHAPE(0, 0, 0, 4, 256, 16, 512, 64, 128), 5e5);
+  expect_ns(fixture->profile, OP_MLA, "", "bfloat16", SHAPE(0, 0, 0, 4, 256, 16, 512, 64, 128),
+            5e5);
   g_assert_null(
       find(fixture->profile, OP_MLA, "", "bfloat16", SHAPE(1, 8192, 0, 0, 0, 16, 512, 64, 128)));
   g_assert_nonnull(strstr(fixture->profile->note, "1 of prompts' latent attention"));

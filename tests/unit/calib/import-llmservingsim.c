@@ -325,10 +325,10 @@ test_hardware(Fixture *fixture, gconstpointer unused)
   g_autofree char *half = write_file(fixture, "h/hardware.yaml", COLLECTIVES "    npus: 2.5\n");
   g_autofree char *none = write_file(fixture, "y/hardware.yaml", "spec:\n  gpu_name: X\n");
   /* Another interconnect behind the first, and words in quotes. */
-  g_autofree char *two = write_file(
-      fixture, "z/hardware.yaml",
-      COLLECTIVES "  four:\n    npus: 4\n    dtype: 'bfloat16'\n    samples:\n"
-                  "    - collective: \"all_reduce\"\n      bytes: 8192\n      us: 30\n");
+  g_autofree char *two =
+      write_file(fixture, "z/hardware.yaml",
+                 COLLECTIVES "  four:\n    npus: 4\n    dtype: 'bfloat16'\n    samples:\n"
+                             "    - collective: \"all_reduce\"\n      bytes: 8192\n      us: 30\n");
 
   (void)unused;
   import_fails(fixture, bad, ":14: us_graphed is \"soon\", expected a number above 0");

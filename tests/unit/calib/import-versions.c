@@ -86,8 +86,8 @@ test_library(Fixture *fixture, gconstpointer unused)
                        "wideep_deepep_ll_perf.csv.");
 }
 
-/* Cards that count as one shipped device are two, and so are those that begin alike; one that is not
- * shipped is what is said. */
+/* Cards that count as one shipped device are two, and so are those that begin alike; one that is
+ * not shipped is what is said. */
 static void
 test_cards(Fixture *fixture, gconstpointer unused)
 {
@@ -97,9 +97,8 @@ test_cards(Fixture *fixture, gconstpointer unused)
   g_autofree char *other =
       write_file(fixture, "a/other_gemm_perf.csv",
                  AI_GEMM ROW("VLLM,0.24.0", "NVIDIA A800-SXM4-80GB", "gemm") "fp8,1,2,3,1\n");
-  g_autofree char *pcie =
-      write_file(fixture, "pcie.csv",
-                 AI_GEMM ROW("VLLM,0.24.0", "NVIDIA H100 PCIe", "gemm") "fp8,1,2,3,1\n");
+  g_autofree char *pcie = write_file(
+      fixture, "pcie.csv", AI_GEMM ROW("VLLM,0.24.0", "NVIDIA H100 PCIe", "gemm") "fp8,1,2,3,1\n");
   g_autofree char *sxm =
       write_file(fixture, "sxm.csv",
                  AI_GEMM ROW("VLLM,0.24.0", "NVIDIA H100 80GB HBM3", "gemm") "fp8,4,5,6,1\n");
@@ -164,10 +163,10 @@ test_broken_blocks(Fixture *fixture, gconstpointer unused)
                                                     "nvfp4,32," batch "," isl ",2,0,5\n"
   g_autofree char *batch = write_file(fixture, "batch.csv", MSA("0", "16"));
   g_autofree char *isl = write_file(fixture, "isl.csv", MSA("4", "0"));
-  g_autofree char *heads = write_file(
-      fixture, "heads.csv",
-      AI "mla_dtype,kv_cache_dtype,batch_size,isl,tp_size,step,latency\n" ROW(
-          "VLLM,0.14.0", B200, "mla_context") "bfloat16,bfloat16,1,16,3,0,1\n");
+  g_autofree char *heads =
+      write_file(fixture, "heads.csv",
+                 AI "mla_dtype,kv_cache_dtype,batch_size,isl,tp_size,step,latency\n" ROW(
+                     "VLLM,0.14.0", B200, "mla_context") "bfloat16,bfloat16,1,16,3,0,1\n");
 
   (void)unused;
   import_fails(fixture, batch, "batch_size is \"0\", expected a whole number, 1 or more");

@@ -304,8 +304,8 @@ test_contention(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint(copy_contention_step_ps(&found, 100000, 50000), ==, 2500);
 }
 
-/* Layer by layer each part is timed by the measured curve, of fewer pieces; what it adds to a step is
- * measured where that and what both do to each other are. */
+/* Layer by layer each part is timed by the measured curve, of fewer pieces; what it adds to a step
+ * is measured where that and what both do to each other are. */
 static void
 check_layer_by_layer(KnownProfile *f, gboolean knows_beside)
 {

@@ -146,12 +146,11 @@ test_same_tokens(void)
     live_result_clear(&r);
     workload_free(c.workload);
   }
-  g_test_message("%u scenarios, %" G_GUINT64_FORMAT
-                 " tokens: %u done, %u preempted, %u swapped in, "
-                 "%u recomputed, %u with prefix hits, %u split, %u partial, %u shed later, "
-                 "%u swapped in layer by layer",
-                 n, tokens, done, preempted, swapped, recomputed, hit, split, partial, shed,
-                 by_layer);
+  g_test_message(
+      "%u scenarios, %" G_GUINT64_FORMAT " tokens: %u done, %u preempted, %u swapped in, "
+      "%u recomputed, %u with prefix hits, %u split, %u partial, %u shed later, "
+      "%u swapped in layer by layer",
+      n, tokens, done, preempted, swapped, recomputed, hit, split, partial, shed, by_layer);
   g_test_message("beside the steps: %u copied out, %u in, %u to the disk, %u from it, %u ahead of "
                  "need; in %u somebody waited for blocks",
                  beside[COPY_OUT], beside[COPY_IN], beside[COPY_TO_DISK], beside[COPY_FROM_DISK],

@@ -272,8 +272,7 @@ try_scenario(const SchedulerClass *class, CaseKind kind, guint32 seed, Seen *see
             c.config.named_blocks ? "counted" : "named");
   if (strided.digest != scanned.digest || strided.requests_digest != scanned.requests_digest)
     g_error("scenario %u: where victims are looked for one by one it differs", seed);
-  if (c.n_instances == 1 &&
-      memcmp(&strided.summary, &single.summary, sizeof strided.summary) != 0)
+  if (c.n_instances == 1 && memcmp(&strided.summary, &single.summary, sizeof strided.summary) != 0)
     g_error("scenario %u: in single steps its summary differs", seed);
   check_accounts(&c, &strided);
   check_accounts(&c, &single);
@@ -313,12 +312,13 @@ check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 
 
   for (guint32 seed = first; seed - first < n + skipped; seed++)
     skipped += !try_scenario(class, kind, seed, &seen);
-  g_test_message("%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded, "
-                 "%u copied beside steps, %u waited for that, %u went at once; %u went on to a disk, "
-                 "%u came from there; %u came back layer by layer",
-                 n, seen.ends[RUN_DONE], seen.ends[RUN_ABORT], seen.ends[RUN_STUCK],
-                 seen.ends[RUN_LIVELOCK], seen.preempted, seen.loaded, seen.copied, seen.starved,
-                 seen.at_once, seen.written, seen.read, seen.layered);
+  g_test_message(
+      "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded, "
+      "%u copied beside steps, %u waited for that, %u went at once; %u went on to a disk, "
+      "%u came from there; %u came back layer by layer",
+      n, seen.ends[RUN_DONE], seen.ends[RUN_ABORT], seen.ends[RUN_STUCK], seen.ends[RUN_LIVELOCK],
+      seen.preempted, seen.loaded, seen.copied, seen.starved, seen.at_once, seen.written, seen.read,
+      seen.layered);
   check_seen("an end", seen.ends[RUN_DONE], n, 2);
   check_seen("a preemption", seen.preempted, n, preempting_of);
   if (kind == WITH_OFFLOAD)
@@ -361,8 +361,8 @@ test_disk(void)
   check_scenarios(scheduler_class_from_name("vllm", NULL), WITH_DISK, 3, 5);
 }
 
-/* What thousands of further scenarios have found. With a disk: a prefix hit that is lost inside of a
- * step, and with it blocks that are to be read; one who joins a step without work while its last
+/* What thousands of further scenarios have found. With a disk: a prefix hit that is lost inside of
+ * a step, and with it blocks that are to be read; one who joins a step without work while its last
  * layers are copied in; one who is computed again, and too long for that; chunks that go before
  * their alignment is full. With native offload: one who arrives behind another that
  * is passed over, and what lets that one in. */

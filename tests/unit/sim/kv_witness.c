@@ -134,8 +134,8 @@ begin_copy_in(KvWitness *witness, const StepCopy *copy, const StepReport *report
   g_assert_cmpuint(report->instance, <, G_N_ELEMENTS(witness->link_ps));
   if (witness->cost == NULL)
     return;
-  *link_ps = MAX(*link_ps, report->start_ps) +
-             cost_model_copy_ps(witness->cost, COPY_IN, copy->blocks);
+  *link_ps =
+      MAX(*link_ps, report->start_ps) + cost_model_copy_ps(witness->cost, COPY_IN, copy->blocks);
   witness->places[copy->request].back_ps = *link_ps;
 }
 

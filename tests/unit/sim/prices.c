@@ -223,9 +223,9 @@ check_many(void)
       first = query.victim;
     }
     c.query.victim = first;
-    g_assert_cmpuint(try_all(&c.query, &least_ps).drop_blocks, ==,
-                     (c.query.memo = memo,
-                      overflow_split.plan(&overflow_split, &c.query).drop_blocks));
+    g_assert_cmpuint(
+        try_all(&c.query, &least_ps).drop_blocks, ==,
+        (c.query.memo = memo, overflow_split.plan(&overflow_split, &c.query).drop_blocks));
   }
   g_assert_cmpuint(changed, >, VICTIMS / 100);
 }
