@@ -175,7 +175,8 @@ count_blocks(ModelMemory *memory)
     return;
   if (memory->terms.caches_states)
     kv_groups_use_kernels(&groups, request->server.model, request->block_size,
-                          memory->scheduler->version, request->server.device->compute_capability);
+                          memory->scheduler->version,
+                          device_compute_capability(request->server.device));
   memory->pool.num_gpu_blocks = pool_blocks(memory->pool.kv_bytes, groups.block_bytes);
 }
 

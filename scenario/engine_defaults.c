@@ -17,7 +17,6 @@
 #define FLASHINFER_TOKENS 64
 #define FLASHINFER_LEAST_TOKENS 32
 #define INDEXER_TOKENS 64
-#define LATENT_STATE_TOKENS 128
 /* TensorRT-LLM's llm_args.py: max_batch_size, max_num_tokens, KvCacheConfig.tokens_per_block. */
 #define TRTLLM_SEQS 2048
 #define TRTLLM_TOKENS 8192
@@ -110,7 +109,7 @@ default_block(const EngineSetup *setup)
 {
   const Mixer *mixer = latent_mixer(setup->model);
   guint32 version = setup->scheduler->version;
-  double capability = setup->device != NULL ? setup->device->compute_capability : 0;
+  double capability = device_compute_capability(setup->device);
 
   if (mixer == NULL || capability == 0)
     return BLOCK_TOKENS;
@@ -132,27 +131,6 @@ find_block(const EngineSetup *setup, EngineDefaults *found)
     found->forced_block = block;
 }
 
-/* From 0.20 on a block as it would be without states, and with latent attention from 0.27 on at
- * least 128 tokens. Before, by the kernels that were known then: those of latent attention, and
- * from 0.11 to 0.17 FlashInfer's on Blackwell with heads of 256. */
-static guint32
-find_alignment(const EngineSetup *setup, guint32 block_size)
-{
-  guint32 version = setup->scheduler->version;
-  gboolean latent = latent_mixer(setup->model) != NULL;
-
-  if (version >= 20)
-    return MAX(block_size, latent && version >= 27 ? LATENT_STATE_TOKENS : BLOCK_TOKENS);
-  if (version < 11)
-    return BLOCK_TOKENS;
-  if (latent)
-    return FLASHMLA_TOKENS;
-  return version < PREFERS_SINCE && setup->device != NULL && setup->model != NULL &&
-                 (guint)setup->device->compute_capability == 10 && setup->model->head_dim == 256
-             ? FLASHINFER_LEAST_TOKENS
-             : BLOCK_TOKENS;
-}
-
 /* TensorRT-LLM's: py_executor_creator.py sets FlashMLA's blocks where ModelConfig.enable_flash_mla,
  * whatever is typed. */
 static void
@@ -160,7 +138,7 @@ find_trtllm_block(const EngineSetup *setup, EngineDefaults *found)
 {
   const Mixer *mixer = latent_mixer(setup->model);
   gboolean flash_mla = mixer != NULL && mixer->latent_dim + mixer->rope_dim == 576 &&
-                       setup->device != NULL && setup->device->compute_capability == 9;
+                       device_compute_capability(setup->device) == 9;
 
   found->block_size = setup->block_size > 0 ? setup->block_size
                       : flash_mla           ? FLASHMLA_TOKENS
@@ -188,7 +166,10 @@ engine_defaults_find(const EngineSetup *setup)
     found.max_num_batched_tokens = found.least_batched_tokens = TRTLLM_TOKENS;
     find_trtllm_block(setup, &found);
   }
-  found.state_alignment = find_alignment(setup, found.block_size);
+  found.state_alignment =
+      state_kernels_find(setup->model, found.block_size, setup->scheduler->version,
+                         device_compute_capability(setup->device))
+          .alignment;
   return found;
 }
 

@@ -11,8 +11,7 @@
  *     cuda.py up to 0.17; since, get_preferred_block_size() of the backend that the card, the head
  *     and the type of the KV lead to). Up to 0.17 these replace what is typed, too, but for their
  *     multiples.
- *   - Beside recurrent states a block is a multiple of so many tokens (models/config.py up to 0.19;
- *     since, _align_hybrid_block_size() of platforms/interface.py).
+ *   - Beside recurrent states a block is a multiple of so many tokens (state_kernels_find()).
  * SchedulerFeatures says which switches are on by default. New rules are a row of the table in
  * engine_defaults.c, or a line of its functions of blocks.
  */

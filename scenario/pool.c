@@ -72,7 +72,7 @@ resolver_kv_groups(Resolver *r, GError **error)
   if (s->one_group_reason != NULL)
     return TRUE;
   kv_groups_use_kernels(&groups, s->model, s->config.block_size, s->scheduler->version,
-                        s->device != NULL ? s->device->compute_capability : 0);
+                        device_compute_capability(s->device));
   s->config.kv_groups = groups;
   r->pool_bytes_per_block = groups.block_bytes;
   return reaches_states(r, &groups, error);

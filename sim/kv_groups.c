@@ -71,8 +71,8 @@ layers_a_group(const Kind *kinds, guint n_kinds)
   return 4 * (guint64)most < 5 * (guint64)fewest ? most : fewest;
 }
 
-/* Bytes of a page: block_size tokens of the largest kind, or, where a state would not fit, a
- * multiple of `alignment`. */
+/* Bytes of a page: block_size tokens of the largest kind; with states the least multiple of
+ * `alignment` into which one fits, if that is more. */
 static guint64
 find_page(const Kind *kinds, guint n_kinds, guint32 block_size, guint32 alignment)
 {
@@ -84,8 +84,8 @@ find_page(const Kind *kinds, guint n_kinds, guint32 block_size, guint32 alignmen
   }
   if (widest == 0)
     return state;
-  if (state > widest * tokens)
-    tokens = (state + widest * alignment - 1) / (widest * alignment) * alignment;
+  if (state > 0)
+    tokens = MAX(tokens, (state + widest * alignment - 1) / (widest * alignment) * alignment);
   return widest * tokens;
 }
 

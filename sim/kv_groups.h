@@ -67,8 +67,18 @@ gboolean kv_groups_find_compressed(const Model *model, KvGroups *groups);
 /* Lets the prefix cache keep states, as far apart as the blocks of the whole context are long.
  * FALSE if there are states and no group has the whole context. */
 gboolean kv_groups_keep_states(KvGroups *groups);
-/* After that: what the recurrent layers' kernels change of it under vLLM 0.`version` (0: another
- * engine) on a card of that compute capability (0: none is known). */
+/* What the kernels of a server mean for blocks beside recurrent states. */
+typedef struct {
+  guint32 alignment;      /* a block of attention's KV is a multiple of so many tokens */
+  guint32 kept_alignment; /* the same where the prefix cache keeps states */
+  gboolean inner_states;  /* recurrent layers can leave a state within a step */
+} StateKernels;
+
+/* Under vLLM 0.`version` (0: another engine) on a card of that compute capability (0: none is
+ * known), with the engine's blocks of block_size tokens; model may be NULL. */
+StateKernels state_kernels_find(const Model *model, guint32 block_size, guint version,
+                                double compute_capability);
+/* After kv_groups_keep_states(): what the kernels change where states are kept. */
 void kv_groups_use_kernels(KvGroups *groups, const Model *model, guint32 block_size, guint version,
                            double compute_capability);
 /* TRUE if some layers have recurrent states. */

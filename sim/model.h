@@ -59,7 +59,7 @@ typedef struct {
   guint32 weight_bits; /* bits of most elements: 16 (fp16, bf16), 8 (fp8, int8), 4 */
   guint32 kv_bits;     /* bits a KV element */
   /* A block of attention's KV beside recurrent states is a multiple of so many tokens, by the
-   * engine's kernels (scenario/engine_defaults.h); 0: of 16. */
+   * engine's kernels (state_kernels_find()); 0: of 16. */
   guint32 state_alignment;
   char *dtype; /* name of most weights' type: "float16", "bfloat16", "fp8" … */
 } Model;

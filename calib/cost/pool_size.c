@@ -40,7 +40,7 @@ guint64
 pool_logged_tokens(const PoolSizeRequest *request, const PoolLogTerms *terms, guint64 kv_bytes)
 {
   const ServerSetup *server = &request->server;
-  double capability = server->device != NULL ? server->device->compute_capability : 0;
+  double capability = device_compute_capability(server->device);
   guint64 blocks;
   KvGroups layout;
 

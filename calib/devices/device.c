@@ -152,6 +152,12 @@ device_read(const char *path, const char *name, GError **error)
   return g_steal_pointer(&device);
 }
 
+double
+device_compute_capability(const Device *device)
+{
+  return device != NULL ? device->compute_capability : 0;
+}
+
 gboolean
 device_has_driver_name(const Device *device, const char *name)
 {

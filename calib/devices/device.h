@@ -89,6 +89,9 @@ Device *device_read(const char *path, const char *name, GError **error);
 void device_free(Device *device);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Device, device_free)
 
+/* Of a card that may be NULL, none known: 0, as where there is no figure. */
+double device_compute_capability(const Device *device);
+
 /* Whether a driver calls the card by this name: one of the file's `driver_names`. */
 gboolean device_has_driver_name(const Device *device, const char *name);
 

@@ -203,6 +203,97 @@ test_window(void)
   g_assert_cmpuint(kv_groups_sequence_blocks(&groups, 131072), ==, 8192 + 8);
 }
 
+/* Two layers: attention of that kind ("latent", or of heads of 256) and the gated delta rule. */
+static Model *
+model_with_states(const char *attention, guint32 key)
+{
+  Model *model = g_new0(Model, 1);
+  const gboolean latent = g_str_equal(attention, "latent");
+  const Layer layer = {.count = 1,
+                       .mixer = {.kind = latent ? MIXER_LATENT : MIXER_FULL,
+                                 .heads = 1,
+                                 .kv_heads = 1,
+                                 .head_dim = latent ? 192 : 256,
+                                 .value_dim = latent ? 128 : 256,
+                                 .latent_dim = latent ? 512 : 0,
+                                 .rope_dim = latent ? 64 : 0}};
+  const Layer state = {.count = 1,
+                       .mixer = {.kind = MIXER_RECURRENT,
+                                 .recurrent = RECURRENT_DELTA,
+                                 .heads = 32,
+                                 .head_dim = key,
+                                 .value_dim = 128,
+                                 .state_elements = 32 * (guint64)key * 128,
+                                 .state_bits = 32,
+                                 .window_elements = 3 * 10240,
+                                 .window_bits = 16}};
+
+  model->kv_bits = 16;
+  model->head_dim = layer.mixer.head_dim;
+  model_add_layer(model, &layer);
+  model_add_layer(model, &state);
+  return model;
+}
+
+/* Read in models/config.py and platforms/interface.py of each version. */
+static void
+test_state_kernels(void)
+{
+  static const struct {
+    guint version;
+    double capability;
+    const char *attention;
+    guint32 key, block_size;
+    guint32 alignment, kept;
+    gboolean inner;
+  } rows[] = {
+      {0, 9, "heads", 128, 32, 16, 16, FALSE},
+      {10, 9, "latent", 128, 64, 16, 16, FALSE},
+      {11, 9, "latent", 128, 64, 64, 64, FALSE},
+      {17, 10, "heads", 128, 16, 32, 32, FALSE},
+      {18, 10.3, "heads", 128, 16, 16, 16, FALSE},
+      {20, 9, "heads", 128, 48, 48, 48, FALSE},
+      {27, 9, "latent", 128, 64, 128, 128, FALSE},
+      {32, 9, "heads", 128, 16, 16, 16, FALSE},
+      {33, 9, "heads", 128, 16, 16, 64, TRUE},
+      {33, 9, "heads", 128, 96, 96, 192, TRUE},
+      {33, 8, "heads", 128, 16, 16, 16, FALSE},
+      {33, 10, "heads", 64, 16, 16, 16, FALSE},
+      {33, 12, "heads", 128, 16, 16, 64, TRUE},
+      {33, 9, "latent", 128, 96, 128, 128, TRUE},
+      {33, 0, "latent", 128, 16, 128, 128, FALSE},
+      {27, 9, "latent", 1, 96, 128, 128, FALSE}, /* a state that 96 tokens have room for */
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autoptr(Model) model = model_with_states(rows[i].attention, rows[i].key);
+    const StateKernels found =
+        state_kernels_find(model, rows[i].block_size, rows[i].version, rows[i].capability);
+    KvGroups groups;
+
+    g_test_message("0.%u on %g: %s, keys of %u, blocks of %u", rows[i].version, rows[i].capability,
+                   rows[i].attention, rows[i].key, rows[i].block_size);
+    g_assert_cmpuint(found.alignment, ==, rows[i].alignment);
+    g_assert_cmpuint(found.kept_alignment, ==, rows[i].kept);
+    g_assert_cmpint(found.inner_states, ==, rows[i].inner);
+
+    /* The least multiple into which a state fits, before and after states are kept. */
+    const guint64 token_bytes = g_str_equal(rows[i].attention, "latent") ? 1152 : 1024;
+    const guint64 state_bytes = model_rank_state_bytes(model, 1);
+    const guint64 plain_bytes = token_bytes * rows[i].alignment;
+    const guint64 kept_bytes = token_bytes * rows[i].kept;
+    model->state_alignment = found.alignment;
+    g_assert_true(kv_groups_find(model, rows[i].block_size, 1, &groups));
+    g_assert_cmpuint(kv_groups_longest_block(&groups), ==,
+                     (state_bytes + plain_bytes - 1) / plain_bytes * rows[i].alignment);
+    g_assert_true(kv_groups_keep_states(&groups));
+    kv_groups_use_kernels(&groups, model, rows[i].block_size, rows[i].version, rows[i].capability);
+    g_assert_cmpuint(kv_groups_state_tokens(&groups), ==,
+                     (state_bytes + kept_bytes - 1) / kept_bytes * rows[i].kept);
+    g_assert_cmpint(groups.inner_states, ==, rows[i].inner);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -213,5 +304,6 @@ main(int argc, char **argv)
   g_test_add_func("/kv-groups/longest", test_longest);
   g_test_add_func("/kv-groups/bound", test_bound);
   g_test_add_func("/kv-groups/window", test_window);
+  g_test_add_func("/kv-groups/state-kernels", test_state_kernels);
   return g_test_run();
 }
