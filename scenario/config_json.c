@@ -277,7 +277,7 @@ set_sglang(json_t *object, const Scenario *s, const Settings *typed)
 static json_t *
 profile_identity(const Device *device)
 {
-  g_autofree char *data = g_key_file_to_data(device->file, NULL, NULL);
+  g_autofree char *data = g_key_file_to_data(device->file->keys, NULL, NULL);
   g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, data, -1);
   json_t *profile = json_object();
 

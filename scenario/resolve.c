@@ -243,8 +243,8 @@ resolve_device_doubts(const char *text, const Device *device)
 static gboolean
 has_tables_of(const Profile *profile, const Host *host)
 {
-  g_autofree char *tables = g_key_file_get_string(host->file, "host", "tables", NULL);
-  g_autofree char *device = g_key_file_get_string(host->file, "host", "tables_device", NULL);
+  g_autofree char *tables = g_key_file_get_string(host->file->keys, "host", "tables", NULL);
+  g_autofree char *device = g_key_file_get_string(host->file->keys, "host", "tables_device", NULL);
 
   if (tables == NULL || g_strcmp0(device, profile->device) != 0)
     return FALSE;

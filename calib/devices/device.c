@@ -95,7 +95,7 @@ device_free(Device *device)
     return;
   g_free(device->name);
   g_free(device->title);
-  g_clear_pointer(&device->file, g_key_file_unref);
+  g_clear_pointer(&device->file, figure_file_unref);
   g_free(device);
 }
 
@@ -108,13 +108,13 @@ fill_in_from(double *figure, double other)
 
 /* Sets the figures that the file does not give. */
 static gboolean
-fill_in(Device *device, const char *path, GError **error)
+fill_in(Device *device, GError **error)
 {
   if (device->fp8_flops > 0 && device->gemm_fp8_compute_efficiency == 0)
-    return figure_file_refuse(path, "compute", "gemm_fp8_compute_efficiency", NULL,
+    return figure_file_refuse(device->file, "compute", "gemm_fp8_compute_efficiency", NULL,
                               "a number, since fp8_flops is given", error);
   if (device->fp4_flops > 0 && device->gemm_fp4_compute_efficiency == 0)
-    return figure_file_refuse(path, "compute", "gemm_fp4_compute_efficiency", NULL,
+    return figure_file_refuse(device->file, "compute", "gemm_fp4_compute_efficiency", NULL,
                               "a number, since fp4_flops is given", error);
   if (device->gemm_fp8_block_compute_efficiency == 0) {
     device->gemm_fp8_block_compute_efficiency = device->gemm_fp8_compute_efficiency;
@@ -144,9 +144,9 @@ device_read(const char *path, const char *name, GError **error)
 
   device->name = g_strdup(name);
   device->file = figure_file_read(path, &form, device, error);
-  if (device->file == NULL || !fill_in(device, path, error))
+  if (device->file == NULL || !fill_in(device, error))
     return NULL;
-  device->title = g_key_file_get_string(device->file, form.kind, "title", NULL);
+  device->title = g_key_file_get_string(device->file->keys, form.kind, "title", NULL);
   if (device->title == NULL)
     device->title = g_strdup(name);
   return g_steal_pointer(&device);
@@ -162,7 +162,7 @@ gboolean
 device_has_driver_name(const Device *device, const char *name)
 {
   g_auto(GStrv) names =
-      g_key_file_get_string_list(device->file, "device", "driver_names", NULL, NULL);
+      g_key_file_get_string_list(device->file->keys, "device", "driver_names", NULL, NULL);
 
   return names != NULL && g_strv_contains((const char *const *)names, name);
 }

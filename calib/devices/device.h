@@ -81,7 +81,7 @@ typedef struct {
   double allreduce_two_shots_latency_ps; /* as allreduce_latency_ps, of an engine's own kernel among
                                             eight and more (roofline.h); 0: no figure */
 
-  GKeyFile *file; /* what it was read from, for the sources */
+  FigureFile *file; /* what it was read from, for the sources */
 } Device;
 
 /* The caller frees the device. `name` is what it will be called. */

@@ -38,12 +38,12 @@ DiskFigures *
 disk_figures_read(const char *path, const char *name, GError **error)
 {
   g_autoptr(DiskFigures) figures = g_new0(DiskFigures, 1);
-  g_autoptr(GKeyFile) file = figure_file_read(path, &form, figures, error);
+  g_autoptr(FigureFile) file = figure_file_read(path, &form, figures, error);
 
   if (file == NULL)
     return NULL;
   figures->name = g_strdup(name);
-  figures->title = g_key_file_get_string(file, form.kind, "title", NULL);
+  figures->title = g_key_file_get_string(file->keys, form.kind, "title", NULL);
   if (figures->title == NULL)
     figures->title = g_strdup(name);
   return g_steal_pointer(&figures);

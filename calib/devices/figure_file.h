@@ -4,7 +4,8 @@
  * Keys that the table does not know are refused, so a misspelt one is found; so are numbers that
  * are not finite or not plausible.
  *
- * Errors (DEVICE_ERROR) name the file, the group and key, what was found and what was expected.
+ * Errors (DEVICE_ERROR) name the file, the line where there is one, the group and key, what was
+ * found and what was expected.
  */
 #pragma once
 
@@ -27,11 +28,18 @@ typedef struct {
   gboolean optional; /* absent: the field is left as it is */
 } FigureRow;
 
+/* A figure that says between what it lies: KEY of a group, KEY's least and most. All are rows. */
+typedef struct {
+  const char *group, *key, *least, *most;
+} FigureRange;
+
 typedef struct {
   const char *kind; /* "device": what it is the file of, and its first group */
   guint format;     /* of `format=` in that group, which must be there */
   const FigureRow *rows;
   guint n_rows;
+  const FigureRange *ranges;
+  guint n_ranges;
   const char *const *texts; /* other keys of the first group, NULL-terminated */
   const char *passed_over;  /* groups that begin so are another's; NULL: none */
 } FigureForm;
@@ -40,18 +48,27 @@ typedef struct {
 #define FIGURE_SHARE 1, 0.01, 1
 #define FIGURE_MICROSECONDS (double)PS_PER_US, 0, 1e6
 
+/* What was read: its keys, and for messages its path and its text. */
+typedef struct {
+  GKeyFile *keys;
+  char *path, *text;
+} FigureFile;
+
+FigureFile *figure_file_ref(FigureFile *file);
+void figure_file_unref(FigureFile *file);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FigureFile, figure_file_unref)
+
 /* Fills the record, a struct of doubles among others. The caller unrefs what it returns. */
-GKeyFile *figure_file_read(const char *path, const FigureForm *form, gpointer record,
-                           GError **error);
-/* From another's file that was read, the groups that begin with `groups` alone; messages call it
- * `path`. */
-gboolean figure_file_take(GKeyFile *file, const char *path, const FigureForm *form,
-                          const char *groups, gpointer record, GError **error);
+FigureFile *figure_file_read(const char *path, const FigureForm *form, gpointer record,
+                             GError **error);
+/* From another's file that was read, the groups that begin with `groups` alone. */
+gboolean figure_file_take(const FigureFile *file, const FigureForm *form, const char *groups,
+                          gpointer record, GError **error);
 
 /* Says what is wrong with one key; FALSE. found: NULL for nothing. */
-gboolean figure_file_refuse(const char *path, const char *group, const char *key, const char *found,
-                            const char *expected, GError **error);
+gboolean figure_file_refuse(const FigureFile *file, const char *group, const char *key,
+                            const char *found, const char *expected, GError **error);
 
 /* One line "GROUP KEY=VALUE: SOURCE" for each number; the caller frees with g_strfreev(). A number
  * without a source says "no source given". */
-char **figure_file_sources(GKeyFile *file, const FigureForm *form);
+char **figure_file_sources(const FigureFile *file, const FigureForm *form);

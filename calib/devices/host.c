@@ -41,12 +41,24 @@ static const FigureRow rows[] = {
     ROWS(HOST_VLLM_0_5, "vllm-0.5"),
 };
 
+#define RANGE(group, key)                                                                          \
+  {                                                                                                \
+    "host." group, key "_us", key "_least_us", key "_most_us"                                      \
+  }
+#define RANGES(group)                                                                              \
+  RANGE(group, "step"), RANGE(group, "sequence"), RANGE(group, "eager"), RANGE(group, "piece"),    \
+      RANGE(group, "launch"), RANGE(group, "api_token")
+
+static const FigureRange ranges[] = {RANGES("vllm-v1"), RANGES("vllm-0.6"), RANGES("vllm-0.5")};
+
 static const char *const texts[] = {"title", "tables", "tables_device", NULL};
 
 static const FigureForm form = {.kind = "host",
                                 .format = HOST_FORMAT,
                                 .rows = rows,
                                 .n_rows = G_N_ELEMENTS(rows),
+                                .ranges = ranges,
+                                .n_ranges = G_N_ELEMENTS(ranges),
                                 .texts = texts};
 
 static const char *const scheduler_names[HOST_SCHEDULERS] = {"vllm-v1", "vllm-0.6", "vllm-0.5"};
@@ -75,7 +87,7 @@ host_free(Host *host)
     return;
   g_free(host->name);
   g_free(host->title);
-  g_clear_pointer(&host->file, g_key_file_unref);
+  g_clear_pointer(&host->file, figure_file_unref);
   g_free(host);
 }
 
@@ -88,7 +100,7 @@ host_read(const char *path, const char *name, GError **error)
   host->file = figure_file_read(path, &form, host, error);
   if (host->file == NULL)
     return NULL;
-  host->title = g_key_file_get_string(host->file, form.kind, "title", NULL);
+  host->title = g_key_file_get_string(host->file->keys, form.kind, "title", NULL);
   if (host->title == NULL)
     host->title = g_strdup(name);
   return g_steal_pointer(&host);
@@ -97,8 +109,7 @@ host_read(const char *path, const char *name, GError **error)
 Host *
 host_of_device(const Device *device, GError **error)
 {
-  g_auto(GStrv) groups = g_key_file_get_groups(device->file, NULL);
-  g_autofree char *path = g_strconcat("the file of ", device->name, NULL);
+  g_auto(GStrv) groups = g_key_file_get_groups(device->file->keys, NULL);
   g_autoptr(Host) host = g_new0(Host, 1);
   gboolean has_one = FALSE;
 
@@ -108,10 +119,9 @@ host_of_device(const Device *device, GError **error)
     return NULL;
   host->name = g_strdup(device->name);
   host->title = g_strdup_printf("the machine of %s", device->name);
-  host->file = g_key_file_ref(device->file);
-  return figure_file_take(host->file, path, &form, HOST_GROUPS, host, error)
-             ? g_steal_pointer(&host)
-             : NULL;
+  host->file = figure_file_ref(device->file);
+  return figure_file_take(host->file, &form, HOST_GROUPS, host, error) ? g_steal_pointer(&host)
+                                                                       : NULL;
 }
 
 gboolean
@@ -124,7 +134,7 @@ char *
 host_source(const Host *host, HostScheduler scheduler)
 {
   g_autofree char *group = g_strconcat(HOST_GROUPS, host_scheduler_name(scheduler), NULL);
-  g_autofree char *source = g_key_file_get_string(host->file, group, "step_us.source", NULL);
+  g_autofree char *source = g_key_file_get_string(host->file->keys, group, "step_us.source", NULL);
 
   return g_strdup_printf(HOST_SOURCE " %s, [%s] step_us: %s", host->name, group,
                          source != NULL ? source : "no source given");

@@ -49,7 +49,7 @@ typedef struct {
   char *name;  /* as --host has it, or the device whose file has it */
   char *title; /* "the machine of …" */
   HostCost costs[HOST_SCHEDULERS];
-  GKeyFile *file; /* what it was read from, for the sources */
+  FigureFile *file; /* what it was read from, for the sources */
 } Host;
 
 /* The caller frees the host. `name` is what it will be called. */

@@ -31,6 +31,8 @@ profile_sample_fault(const ProfileSample *sample)
     return "the median is not a time (nanoseconds, above 0 and at most 1e15)";
   if (!may_be_nothing && (!is_time(sample->p10_ns) || !is_time(sample->p90_ns)))
     return "p10 or p90 is not a time (nanoseconds, above 0 and at most 1e15)";
+  if (sample->p10_ns > sample->median_ns || sample->median_ns > sample->p90_ns)
+    return "p10, the median and p90 are not in that order";
   return NULL;
 }
 

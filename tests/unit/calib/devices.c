@@ -139,6 +139,13 @@ test_host_of_device(void)
       {"step_us=70\nsequence_us=1\neager_us=0x10\n", "found '0x10'"},
       {"step_us=70\nsequence_us=1\neager_us=0\nworks_us=3\n", "works_us: unknown key"},
       {"step_us=70\nsequence_us=1\n", "eager_us: found nothing"},
+      {"step_us=70\nsequence_us=1\neager_us=0\nstep_least_us=70\nstep_most_us=70\n", NULL},
+      {"step_us=70\nsequence_us=1\neager_us=0\nstep_least_us=90\nstep_most_us=80\n",
+       "step_least_us: found '90', expected at most step_most_us, 80"},
+      {"step_us=70\nsequence_us=1\neager_us=0\nstep_least_us=71\nstep_most_us=80\n",
+       "step_us: found '70', expected 71 to 80, as step_least_us and step_most_us say"},
+      {"step_us=70\nsequence_us=1\neager_us=0\neager_least_us=0\n",
+       "eager_most_us: found nothing, expected a number, since eager_least_us is given"},
   };
   g_autoptr(Device) plain = shipped_device("h100-sxm");
 
@@ -204,6 +211,35 @@ test_nvfp4(void)
   }
 }
 
+/* A message names the line that counts, in a file with comments, spaces and a key in two groups. */
+static void
+test_lines(void)
+{
+  static const char *const ranges[] = {"step", "sequence", "eager", "piece", "launch", "api_token"};
+  static const char text[] = "# a host\n[host]\nformat=1\n\n[host.vllm-v1]\nstep_us = 5\n"
+                             "step_us.source=x\nsequence_us=1\neager_us=1\n[host.vllm-0.6]\n"
+                             "step_us=1\nsequence_us=1\neager_us=1\n[host.vllm-0.5]\nstep_us=1\n"
+                             "sequence_us=1\neager_us=1\n%s_least_us=0\n%s_most_us = 1\n"
+                             "%s_least_us = 2\n%s";
+  g_autofree char *path = NULL;
+  int fd = g_file_open_tmp("spillway-host-XXXXXX.ini", &path, NULL);
+
+  g_assert_true(g_close(fd, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS(ranges); i++) {
+    g_autofree char *figure = g_strdup_printf("%s_us=1\n", ranges[i]);
+    g_autofree char *host =
+        g_strdup_printf(text, ranges[i], ranges[i], ranges[i], i < 3 ? "" : figure);
+    g_autofree char *expected = g_strdup_printf(
+        "%s:20: [host.vllm-0.5] %s_least_us: found '2', expected at most %s_most_us, 1", path,
+        ranges[i], ranges[i]);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(g_file_set_contents(path, host, -1, NULL));
+    g_assert_null(host_read(path, "x", &error));
+    g_assert_cmpstr(error->message, ==, expected);
+  }
+  g_assert_cmpint(g_remove(path), ==, 0);
+}
+
 static void
 test_bad_devices(void)
 {
@@ -247,6 +283,7 @@ main(int argc, char **argv)
   g_test_add_func("/devices/shipped", test_devices);
   g_test_add_func("/devices/published", test_published);
   g_test_add_func("/devices/nvfp4", test_nvfp4);
+  g_test_add_func("/devices/lines", test_lines);
   g_test_add_func("/devices/bad", test_bad_devices);
   g_test_add_func("/devices/doubts", test_doubts);
   g_test_add_func("/devices/host", test_host_of_device);

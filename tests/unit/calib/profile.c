@@ -102,9 +102,13 @@ test_refused_databases(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED
       {"DROP TABLE meta", PROFILE_ERROR_DAMAGED, "no such table: meta"},
       {"DELETE FROM sample", PROFILE_ERROR_INCOMPLETE, "spillway calibrate"},
       {"DELETE FROM sample WHERE rowid = 3", PROFILE_ERROR_DAMAGED, "has 199"},
-      {"UPDATE sample SET median_ns = median_ns * 1.5 WHERE rowid = 3", PROFILE_ERROR_DAMAGED,
-       "values"},
+      {"UPDATE sample SET median_ns = median_ns * 1.5, p90_ns = p90_ns * 2 WHERE rowid = 3",
+       PROFILE_ERROR_DAMAGED, "values"},
       {"UPDATE sample SET median_ns = -1 WHERE rowid = 3", PROFILE_ERROR_DAMAGED, "not a time"},
+      {"UPDATE sample SET p10_ns = median_ns * 1.5 WHERE rowid = 3", PROFILE_ERROR_DAMAGED,
+       "not in that order"},
+      {"UPDATE sample SET p90_ns = median_ns / 2 WHERE rowid = 3", PROFILE_ERROR_DAMAGED,
+       "not in that order"},
       {"UPDATE sample SET origin = 99 WHERE rowid = 3", PROFILE_ERROR_DAMAGED, "origin"},
       {"UPDATE sample SET operation = 'x' WHERE rowid = 3", PROFILE_ERROR_DAMAGED, "operation"},
       {"DELETE FROM origin", PROFILE_ERROR_DAMAGED, "origin"},
@@ -138,7 +142,8 @@ test_databases_without_crc(ProfileFixture *fixture, gconstpointer data G_GNUC_UN
     run_sql(fixture->db, changes[i]);
     g_autoptr(Profile) read = profile_read(fixture->db, NULL);
     assert_same_profile(profile, read);
-    run_sql(fixture->db, "UPDATE sample SET median_ns = median_ns + 1 WHERE rowid = 1");
+    run_sql(fixture->db,
+            "UPDATE sample SET median_ns = median_ns + 1, p90_ns = p90_ns + 1 WHERE rowid = 1");
     assert_refused(fixture->db, PROFILE_ERROR_DAMAGED, "not those that were written");
     g_unlink(fixture->db);
   }

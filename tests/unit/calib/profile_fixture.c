@@ -66,8 +66,9 @@ random_sample(guint n_origins)
 
   sample.variant = operations[sample.operation].has_variant ? random_text() : "";
   if (g_test_rand_bit()) {
-    sample.p10_ns = random_time();
-    sample.p90_ns = random_time();
+    const double p10 = random_time(), p90 = random_time();
+    sample.p10_ns = MIN(p10, sample.median_ns);
+    sample.p90_ns = MAX(p90, sample.median_ns);
   }
   for (guint i = 0; i < operation_n_shape(sample.operation); i++)
     sample.shape[i] = g_test_rand_bit() ? g_test_rand_int_range(0, 4)
