@@ -60,6 +60,19 @@ append_bounds(GString *text, const RunRecord *records, guint n_records)
                              is_untold_bound(&records[i]) ? "a bound: " : "", so);
 }
 
+/* Runs that would compete if they did not leave out requests that others serve. */
+static guint
+leaving_out(const RunRecord *records, guint n_records)
+{
+  RunRivals rivals = run_rivals(records, n_records);
+  RunRivals any = {.all_bounds = rivals.all_bounds};
+  guint n = 0;
+
+  for (guint i = 0; i < n_records; i++)
+    n += run_record_competes(&records[i], &any) && !run_record_competes(&records[i], &rivals);
+  return n;
+}
+
 static void
 append_figures(GString *text, const RunRecord *records, guint n_records, guint width)
 {
@@ -82,7 +95,11 @@ append_figures(GString *text, const RunRecord *records, guint n_records, guint w
     if (figure_is_shown(&all[i], records, n_records))
       add_row(table, &all[i], records, n_records);
   table_append_within(table, "", width, text);
-  g_string_append_printf(text, "\n* best of its row; change: from %s\n", records[0].name);
+  g_string_append_printf(text, "\n* best of its row%s; change: from %s\n",
+                         leaving_out(records, n_records) > 0
+                             ? ", of those that finish as many requests as any"
+                             : "",
+                         records[0].name);
   append_bounds(text, records, n_records);
   g_string_append_c(text, '\n');
 }
@@ -138,11 +155,11 @@ append_unfinished(GString *text, const RunRecord *records, guint n_records)
 static int
 worst_of(const Figure *figure, const RunRecord *records, guint n_records)
 {
-  gboolean all_bounds = run_records_are_bounds(records, n_records);
+  RunRivals rivals = run_rivals(records, n_records);
   int worst = -1;
 
   for (guint i = 0; i < n_records; i++)
-    if (run_record_competes(&records[i], all_bounds) &&
+    if (run_record_competes(&records[i], &rivals) &&
         (worst < 0 || figure_real(figure, &records[i]) > figure_real(figure, &records[worst])))
       worst = (int)i;
   return worst;
@@ -221,22 +238,25 @@ append_latency(GString *text, const RunRecord *records, guint n_records, const c
 static void
 append_no_best(GString *text, const RunRecord *records, guint n_records)
 {
-  gboolean all_bounds = run_records_are_bounds(records, n_records);
-  guint done = 0, competing = 0;
+  RunRivals rivals = run_rivals(records, n_records);
+  guint done = 0, competing = 0, fewer = leaving_out(records, n_records);
   guint64 preemptions = 0;
 
   for (guint i = 0; i < n_records; i++) {
     done += run_record_counts(&records[i]);
-    competing += run_record_competes(&records[i], all_bounds);
+    competing += run_record_competes(&records[i], &rivals);
     preemptions += records[i].summary.preemptions;
   }
   if (n_records > 1 && preemptions == 0)
     g_string_append(text, "No request was preempted, so these policies had nothing to do.\n");
-  else if (competing > 1 && figure_best(figure_find("makespan_s"), records, n_records) < 0)
+  else if (competing > 1 && fewer == 0 && figure_best(figure_find("makespan_s"), records, n_records) < 0)
     g_string_append_printf(text, "All %sfinished at the same time.\n",
-                           competing < done ? "but the bounds " : "");
+                           competing + fewer < done ? "but the bounds " : "");
   else if (done == 1 && n_records > 1)
     g_string_append(text, "Only one run ended well, so there is nothing to compare it with.\n");
+  else if (competing == 1 && fewer > 0)
+    g_string_append(text, "Only one run finished as many requests, so the others are not held "
+                          "against it.\n");
   else if (competing == 1 && n_records > 1)
     g_string_append(text,
                     "Only one run that ended well is no bound; bounds tell what it could gain.\n");
@@ -259,10 +279,10 @@ static const RunRecord *
 lowest_latency(const RunRecord *records, guint n_records)
 {
   int best = figure_best(figure_find("e2e_s.mean"), records, n_records);
-  gboolean all_bounds = run_records_are_bounds(records, n_records);
+  RunRivals rivals = run_rivals(records, n_records);
 
   for (guint i = 0; best < 0 && i < n_records; i++)
-    if (run_record_competes(&records[i], all_bounds))
+    if (run_record_competes(&records[i], &rivals))
       best = (int)i;
   return &records[MAX(best, 0)];
 }

@@ -55,6 +55,7 @@ libspillway_report_a_SOURCES = \
   %D%/stored/read.c \
   %D%/stored/stored.c %D%/stored/stored.h \
   %D%/stored/thin.c %D%/stored/thin.h \
+  %D%/text/byte_units.c %D%/text/byte_units.h \
   %D%/text/flatten.c %D%/text/flatten.h \
   %D%/text/format.c %D%/text/format.h \
   %D%/text/json_values.c %D%/text/json_values.h \

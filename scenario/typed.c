@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "report/text/byte_units.h"
+
 /* Edits (insert, delete, replace, swap of neighbours) that turn a into b. */
 static guint
 edit_distance(const char *a, const char *b)
@@ -158,22 +160,11 @@ typed_rate(const char *text, const char *what, double min, double max, double *v
 gboolean
 typed_bytes(const char *text, const char *what, guint64 bare_unit, guint64 *bytes, GError **error)
 {
-  static const struct {
-    const char *suffix;
-    double bytes;
-  } units[] = {{"B", 1},         {"KB", 1e3},          {"MB", 1e6},
-               {"GB", 1e9},      {"TB", 1e12},         {"KiB", 1024.},
-               {"MiB", 1048576}, {"GiB", 1073741824.}, {"TiB", 1099511627776.}};
   double number = 0, unit = 0;
   char *end = NULL;
 
-  if (parse_decimal(text, &number, &end) && number >= 0) {
-    if (*end == '\0')
-      unit = (double)bare_unit;
-    for (guint i = 0; i < G_N_ELEMENTS(units); i++)
-      if (g_ascii_strcasecmp(end, units[i].suffix) == 0)
-        unit = units[i].bytes;
-  }
+  if (parse_decimal(text, &number, &end) && number >= 0)
+    unit = *end == '\0' ? (double)bare_unit : byte_unit(end);
   if (unit == 0 || number * unit >= 9e18) {
     set_number_error(error, what, text, "an amount of memory such as 4GiB or 512MiB");
     return FALSE;

@@ -7,6 +7,8 @@
 
 #include "report/stored/grid.h"
 
+#define LEFT_OUT_NAMED 3
+
 static guint
 figure_index(const char *key)
 {
@@ -100,16 +102,52 @@ set_tics(Plot *plot, const GridAxis *axis, char letter, gboolean numbered)
   g_string_append(plot->commands, ")\n");
 }
 
-static void
-set_labels(Plot *plot, const GridAxis *axis, const Figure *figure)
+/* The share of its requests that a cell finishes if no other finishes more; 0: none counts. */
+static double
+served_most(const Grid *grid)
 {
+  double most = 0;
+
+  for (guint c = 0; c < grid->cells->len; c++)
+    most = fmax(most, ((const GridCell *)g_ptr_array_index(grid->cells, c))->served);
+  return most;
+}
+
+/* A second line of the title: cells that leave requests out, and so have less to do. */
+static void
+append_left_out(Plot *plot, const Grid *grid, guint across)
+{
+  double most = served_most(grid);
+  guint n = 0;
+
+  for (guint c = 0; c < grid->cells->len; c++) {
+    const GridCell *cell = g_ptr_array_index(grid->cells, c);
+    g_autofree char *line = line_name(grid, cell, across);
+    if (cell->served == 0 || cell->served >= most || n++ >= LEFT_OUT_NAMED)
+      continue;
+    g_string_append(plot->commands, n == 1 ? "\\nfewer requests finish at " : "; ");
+    gnuplot_append_plain(plot->commands,
+                         g_ptr_array_index(axis_at(grid, across)->values, cell->at[across]));
+    g_string_append(plot->commands, *line != '\0' ? ", " : "");
+    gnuplot_append_plain(plot->commands, line);
+  }
+  if (n > LEFT_OUT_NAMED)
+    g_string_append_printf(plot->commands, " and %u others", n - LEFT_OUT_NAMED);
+}
+
+static void
+set_labels(Plot *plot, const Grid *grid, guint across, const Figure *figure)
+{
+  const GridAxis *axis = axis_at(grid, across);
   g_autofree char *name = g_strdelimit(g_strdup(axis->key), "_", '-');
 
   g_string_append(plot->commands, "set xlabel ");
   gnuplot_append_quoted(plot->commands, name);
   g_string_append(plot->commands, " noenhanced\n");
-  g_string_append_printf(plot->commands, "set title \"%s%s\" noenhanced\n", figure->label,
+  g_string_append_printf(plot->commands, "set title \"%s%s", figure->label,
                          figure_is_duration(figure) ? " (s)" : "");
+  append_left_out(plot, grid, across);
+  g_string_append(plot->commands, "\" noenhanced\n");
 }
 
 static gboolean
@@ -148,7 +186,7 @@ plot_study(Plot *plot, GError **error)
     return FALSE;
   across = axis_across(grid);
   names = line_names(grid, across);
-  set_labels(plot, axis_at(grid, across), &figures(&n)[figure]);
+  set_labels(plot, grid, across, &figures(&n)[figure]);
   g_string_append(plot->commands,
                   "set style fill transparent solid 0.12 border\nset yrange [0:*]\n");
   set_tics(plot, axis_at(grid, across), 'x', TRUE);
@@ -196,7 +234,7 @@ plot_heat(Plot *plot, GError **error)
     return FALSE;
   across = axis_across(grid);
   names = line_names(grid, across);
-  set_labels(plot, axis_at(grid, across), &figures(&n)[figure]);
+  set_labels(plot, grid, across, &figures(&n)[figure]);
   set_tics(plot, axis_at(grid, across), 'x', FALSE);
   g_string_append(plot->commands, "set ytics (");
   for (guint i = 0; i < names->len; i++) {

@@ -9,8 +9,6 @@
 #include "sim/executor_replay.h"
 #include "sim/policies/overflow.h"
 
-#define RESULTS_APPLICATION_ID 0x5370696c /* "Spil" */
-
 struct Results {
   char *path;
   sqlite3 *db;

@@ -33,12 +33,12 @@ typedef struct Results Results;
  */
 Results *results_open(const char *path, guint lock_wait_ms, GError **error);
 void results_free(Results *results);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Results, results_free)
 /* For many short commits: they go to a log beside the file (SQLite's WAL), without waiting for the
  * disk, which is most of what one takes. What is committed outlives a program that is killed; only
  * the machine's own end can lose the last of it, and never damages the file. Off again, the log is
  * merged and the file is one. Nothing changes where other machines may see the file. */
 void results_set_ahead(Results *results, gboolean ahead);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Results, results_free)
 
 typedef struct ResultsRun ResultsRun;
 

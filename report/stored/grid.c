@@ -5,6 +5,7 @@
 
 #include "label.h"
 #include "report/student.h"
+#include "report/text/byte_units.h"
 
 static void
 axis_free(gpointer data)
@@ -26,15 +27,57 @@ cell_free(gpointer data)
   g_free(cell);
 }
 
+/* The number that a value begins with, and what stands behind it. */
+static gboolean
+parse(const char *value, double *number, char **behind)
+{
+  if (!g_ascii_isdigit(*value) && *value != '.' && *value != '-')
+    return FALSE;
+  *number = g_ascii_strtod(value, behind);
+  return *behind != value && isfinite(*number);
+}
+
 gboolean
 grid_number(const char *value, double *number)
 {
-  char *end = NULL;
+  char *behind = NULL;
 
-  if (!g_ascii_isdigit(*value) && *value != '.' && *value != '-')
+  if (!parse(value, number, &behind))
     return FALSE;
-  *number = g_ascii_strtod(value, &end);
-  return end != value && isfinite(*number);
+  if (byte_unit(behind) > 0)
+    *number *= byte_unit(behind);
+  return TRUE;
+}
+
+/* What a value's number is a number of: "%", "" for a mere number, "B" for every unit of memory; and
+ * `any` for 0, which is the same in all. NULL: it begins with no number. */
+static const char *
+number_unit(const char *value, const char *any)
+{
+  double number;
+  char *behind = NULL;
+
+  if (!parse(value, &number, &behind))
+    return NULL;
+  if (number == 0 && *behind == '\0')
+    return any;
+  return byte_unit(behind) > 0 ? "B" : behind;
+}
+
+/* TRUE if all are numbers of the same, so that they have an order and distances. */
+static gboolean
+are_numbers(const GPtrArray *values)
+{
+  const char *unit = NULL;
+
+  for (guint i = 0; i < values->len; i++) {
+    const char *value = g_ptr_array_index(values, i);
+    const char *own = number_unit(value, unit != NULL ? unit : "0");
+    if (own == NULL || (unit != NULL && !g_str_equal(unit, "0") && !g_str_equal(unit, own)))
+      return FALSE;
+    unit = own;
+  }
+  return TRUE;
 }
 
 static int
@@ -54,14 +97,12 @@ axis_new(const Stored *stored, const char *key)
 
   axis->key = g_strdup(key);
   axis->values = g_ptr_array_new_with_free_func(g_free);
-  axis->is_numeric = TRUE;
   for (guint i = 0; i < stored->runs->len; i++) {
     g_autofree char *value = stored_setting(g_ptr_array_index(stored->runs, i), key);
-    double number;
-    axis->is_numeric = axis->is_numeric && grid_number(value, &number);
     if (!g_ptr_array_find_with_equal_func(axis->values, value, g_str_equal, NULL))
       g_ptr_array_add(axis->values, g_steal_pointer(&value));
   }
+  axis->is_numeric = are_numbers(axis->values);
   if (axis->is_numeric)
     g_ptr_array_sort(axis->values, compare_numbers);
   return axis;
@@ -130,13 +171,18 @@ grid_new(const Stored *stored)
     GridCell *cell = cell_of(grid, run);
     cell->n_runs++;
     cell->n_failed += !run_record_counts(&run->record);
+    if (run_record_counts(&run->record))
+      cell->served += run_record_served(&run->record);
     for (guint f = 0; f < n_figures && run_record_counts(&run->record); f++)
       if (!figure_is_text(&all[f]))
         add_value(&cell->values[f], figure_real(&all[f], &run->record));
   }
-  for (guint i = 0; i < grid->cells->len; i++)
+  for (guint i = 0; i < grid->cells->len; i++) {
+    GridCell *cell = g_ptr_array_index(grid->cells, i);
     for (guint f = 0; f < n_figures; f++)
-      finish(&((GridCell *)g_ptr_array_index(grid->cells, i))->values[f]);
+      finish(&cell->values[f]);
+    cell->served /= MAX(cell->n_runs - cell->n_failed, 1);
+  }
   return grid;
 }
 

@@ -7,7 +7,7 @@
 
 typedef struct {
   char *key;           /* the setting */
-  gboolean is_numeric; /* every value begins with a number, by which they are in order */
+  gboolean is_numeric; /* every value is a number of the same unit, by which they are in order */
   GPtrArray *values;   /* of char * */
 } GridAxis;
 
@@ -21,6 +21,7 @@ typedef struct {
   guint *at;         /* index of its value on each axis */
   GridValue *values; /* one a figure of figures() */
   guint n_runs, n_failed;
+  double served; /* the share of their requests that its runs finished, those that failed left out */
 } GridCell;
 
 typedef struct {
@@ -33,7 +34,8 @@ Grid *grid_new(const Stored *stored);
 void grid_free(Grid *grid);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Grid, grid_free)
 
-/* The number that a value begins with, such as 20 of "20%". FALSE where it begins with none. */
+/* The number that a value begins with, such as 20 of "20%"; of an amount of memory its bytes. FALSE
+ * where it begins with none. */
 gboolean grid_number(const char *value, double *number);
 
 /* TRUE if there is more to it than policies side by side: two axes, or one of numbers, or replicas.

@@ -58,9 +58,10 @@ typedef struct {
   guint point;
   char *cell;
   guint runs;
-  gboolean served;     /* some requests finished; otherwise it is never the best */
+  double served;       /* the share of its requests that finished; NAN where none count */
   Estimate *estimates; /* in the order of the columns that were asked for */
-  gboolean is_bound;   /* never the best where another is none */
+  gboolean is_bound;
+  gboolean competes; /* it may be the best */
 } Point;
 
 static void
@@ -101,11 +102,40 @@ is_bound(const StudyTable *study, guint point)
   return FALSE;
 }
 
+static gboolean
+all_bounds(const GArray *points)
+{
+  for (guint i = 0; i < points->len; i++)
+    if (!g_array_index(points, Point, i).is_bound)
+      return FALSE;
+  return TRUE;
+}
+
+/* Marks the points that may be best: no bounds, unless all are, that serve as large a share of their
+ * requests as any. */
+static void
+note_competing(GArray *points)
+{
+  gboolean bounds_too = all_bounds(points);
+  double most = 0;
+
+  for (guint i = 0; i < points->len; i++) {
+    Point *point = &g_array_index(points, Point, i);
+    point->competes = point->served > 0 && (bounds_too || !point->is_bound);
+    if (point->competes)
+      most = fmax(most, point->served);
+  }
+  for (guint i = 0; i < points->len; i++) {
+    Point *point = &g_array_index(points, Point, i);
+    point->competes = point->competes && point->served >= most;
+  }
+}
+
 /* The study's points with these columns of point_summary. */
 static GArray *
 read_points(Results *results, const StudyTable *study, const GPtrArray *columns, GError **error)
 {
-  g_autoptr(GString) sql = g_string_new("SELECT point, cell, runs, finished > 0");
+  g_autoptr(GString) sql = g_string_new("SELECT point, cell, runs, finished * 1.0 / requests");
   g_autoptr(GArray) points = g_array_new(FALSE, TRUE, sizeof(Point));
   sqlite3_stmt *statement;
   int result;
@@ -124,7 +154,8 @@ read_points(Results *results, const StudyTable *study, const GPtrArray *columns,
   while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
     Point point = {(guint)sqlite3_column_int(statement, 0),
                    g_strdup((const char *)sqlite3_column_text(statement, 1)),
-                   (guint)sqlite3_column_int(statement, 2), sqlite3_column_int(statement, 3) != 0,
+                   (guint)sqlite3_column_int(statement, 2),
+                   real_or_nan(statement, 3),
                    g_new(Estimate, columns->len)};
     for (guint i = 0; i < columns->len; i++)
       point.estimates[i] = (Estimate){real_or_nan(statement, 4 + 2 * (int)i),
@@ -135,22 +166,8 @@ read_points(Results *results, const StudyTable *study, const GPtrArray *columns,
   if (result != SQLITE_DONE)
     results_fail(results, error);
   sqlite3_finalize(statement);
+  note_competing(points);
   return result == SQLITE_DONE ? g_steal_pointer(&points) : NULL;
-}
-
-static gboolean
-all_bounds(const GArray *points)
-{
-  for (guint i = 0; i < points->len; i++)
-    if (!g_array_index(points, Point, i).is_bound)
-      return FALSE;
-  return TRUE;
-}
-
-static gboolean
-may_be_best(const GArray *points, const Point *point)
-{
-  return point->served && (!point->is_bound || all_bounds(points));
 }
 
 /* The best of a column; NAN where all points are as good, or fewer than two count. */
@@ -163,7 +180,7 @@ best_of(const GArray *points, guint column, FigureBetter better)
   for (guint i = 0; i < points->len; i++) {
     const Point *point = &g_array_index(points, Point, i);
     double mean = point->estimates[column].mean;
-    if (isnan(mean) || !may_be_best(points, point))
+    if (isnan(mean) || !point->competes)
       continue;
     differ = differ || (!isnan(best) && !figure_ties(mean, best));
     if (isnan(best) || (mean < best) == (better == BETTER_LOW))
@@ -241,9 +258,23 @@ add_point(Table *table, const StudyTable *study, const GArray *shown, const GArr
     double mean = point->estimates[i].mean, best = best_of(points, i, better_of(column));
     table_take(table, format_mean(column, mean, unit));
     table_add(table,
-              may_be_best(points, point) && !isnan(mean) && figure_ties(mean, best) ? "*" : " ");
+              point->competes && !isnan(mean) && figure_ties(mean, best) ? "*" : " ");
     table_take(table, format_half(column, point->estimates[i].half, unit));
   }
+}
+
+/* TRUE if a point would compete but for requests that it leaves out. */
+static gboolean
+any_leaves_out(const GArray *points)
+{
+  gboolean bounds_too = all_bounds(points);
+
+  for (guint i = 0; i < points->len; i++) {
+    const Point *point = &g_array_index(points, Point, i);
+    if (point->served > 0 && (bounds_too || !point->is_bound) && !point->competes)
+      return TRUE;
+  }
+  return FALSE;
 }
 
 static void
@@ -258,7 +289,10 @@ append_replicas(GString *text, const StudyTable *study, const GArray *points)
                            study->n_seeds,
                            fewest < study->n_seeds ? " (fewer where cells are missing)" : "");
   if (points->len > 1)
-    g_string_append(text, "* best of its column.");
+    g_string_append_printf(text, "* best of its column%s.",
+                           any_leaves_out(points)
+                               ? ", of those that finish as many requests as any"
+                               : "");
   if (points->len > 1 || study->n_seeds > 1)
     g_string_append_c(text, '\n');
 }

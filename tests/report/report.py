@@ -254,6 +254,44 @@ def test_study():
         check_sound(page)
 
 
+def test_amounts_of_memory():
+    """values of a grid lie where their amounts are, whatever their units; those of several kinds in the order of the grid"""
+    for values, numbers in (("4GiB,800MiB,1.5GiB", [800 * 2 ** 20, 1.5 * 2 ** 30, 4 * 2 ** 30]), ("12%,2GiB,20%", None)):
+        write("m.ini", "[study]\nname = m\nseeds = 1,2\n[run]\nmodel = llama-2-7b\ndevice = a100-40gb\ntrace = demo\nlimit = 5\n[grid]\n"
+              "kv-memory = %s\n" % values)
+        database = "m%d.db" % len(values)
+        succeed("sweep", "m.ini", "-o", database)
+        axis = data_of(make_page(database))["grid"]["axes"][0]
+        check_equal((axis["numeric"], axis["values"]), (numbers is not None, values.split(",") if numbers is None
+                                                        else ["800MiB", "1.5GiB", "4GiB"]))
+        check_equal(len(axis["numbers"]), len(numbers or []))
+        for found, expected in zip(axis["numbers"], numbers or []):
+            check_close(found, expected, values, 1e-6)
+
+
+def test_left_out():
+    """a setting that leaves requests out is not the best, in the table, in JSON, on the page and of runs side by side; it is said"""
+    write("few.ini", "[study]\nname = few\n[run]\nmodel = llama-2-7b\ndevice = a100-40gb\ntrace = demo\nlimit = 60\nmax-num-seqs = 8\n"
+          "[grid]\nkv-memory = 800MiB,2GiB,4GiB\n")
+    lines = succeed("sweep", "few.ini", "-o", "few.db").out.decode().splitlines()
+    rows = {line.split()[0]: line for line in lines if line.startswith(("800MiB", "2GiB", "4GiB"))}
+    check("47 " in rows["800MiB"] and "*" not in rows["800MiB"] and "*" in rows["4GiB"], lines)
+    check("* best of its column, of those that finish as many requests as any." in lines, lines)
+    runs = sqlite3.connect("few.db").execute("SELECT id, finished, ttft_s_mean, tpot_s_mean FROM run ORDER BY id").fetchall()
+    check_equal([finished for _, finished, _, _ in runs], [47, 60, 60])
+    check(runs[0][3] < min(runs[1][3], runs[2][3]), runs)
+    data = data_of(make_page("few.db"))
+    tpot = next(row for row in data["figures"] if row["key"] == "tpot_s.mean")
+    check(not tpot["cells"][0]["best"] and any(cell["best"] for cell in tpot["cells"]), tpot)
+    check_equal([round(cell["served"] * 60) for cell in data["grid"]["cells"]], [47, 60, 60])
+    succeed("plot", "few.db", "--chart", "study", "-o", "few.svg")
+    check(b"fewer requests finish at 800MiB" in read("few.svg"))
+    with open_page() as page:
+        words = page.evaluate("[...document.querySelectorAll('#study-words p')].map(p => p.textContent)")
+        check(words[0].startswith("Fewer requests finished than elsewhere") and "kv-memory 800MiB (78." in words[0] and
+              words[1].startswith("Of the others, "), words)
+
+
 def test_nothing_finished():
     """a run that finished nothing is best in nothing, and counts in no mean"""
     write("t.csv", "arrival_s,prompt_tokens,output_tokens\n" + "0,100,40\n" * 8)

@@ -107,6 +107,8 @@ test_numbers(void)
   g_assert_true(grid_number("20%", &number) && number == 20);
   g_assert_true(grid_number("0.5", &number) && number == 0.5);
   g_assert_true(grid_number("-3", &number) && number == -3);
+  g_assert_true(grid_number("1.5GiB", &number) && number == 1.5 * 1073741824);
+  g_assert_true(grid_number("800MB", &number) && number == 8e8);
   g_assert_false(grid_number("swap", &number));
   g_assert_false(grid_number("", &number));
   g_assert_false(grid_number("-", &number));
