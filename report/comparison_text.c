@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "best.h"
 #include "figure_cell.h"
 #include "overhead.h"
 #include "report/text/table.h"

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libspillway-report.a
 libspillway_report_a_SOURCES = \
+  %D%/best.c %D%/best.h \
   %D%/comparison_text.c \
   %D%/figure_cell.c %D%/figure_cell.h \
   %D%/figures.c %D%/figures.h \

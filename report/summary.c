@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "best.h"
 #include "report/text/flatten.h"
 #include "report/text/format.h"
 

@@ -65,6 +65,7 @@ libspillway_study_a_SOURCES = \
   %D%/servers/servers.h \
   %D%/servers/text.c \
   %D%/store/merge.c \
+  %D%/store/points.c %D%/store/points.h \
   %D%/store/private.h \
   %D%/store/schema.c \
   %D%/store/store.c %D%/store/store.h \

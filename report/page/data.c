@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "report/best.h"
 #include "report/figure_cell.h"
 #include "report/overhead.h"
 #include "report/stored/course.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "label.h"
+#include "report/best.h"
 #include "report/student.h"
 #include "report/text/byte_units.h"
 

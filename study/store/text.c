@@ -3,12 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "report/text/format.h"
+#include "points.h"
 #include "private.h"
-#include "report/results/check.h"
+#include "report/best.h"
 #include "report/summary.h"
-#include "report/text/table.h"
+#include "report/text/format.h"
 #include "report/text/json_values.h"
+#include "report/text/table.h"
 #include "sim/policies/policy.h"
 
 /* All overheads together, a column of the views and not a figure. */
@@ -50,126 +51,6 @@ is_duration(const Shown *column)
   return column->figure == NULL || figure_is_duration(column->figure);
 }
 
-typedef struct {
-  double mean, half; /* NAN: there is none */
-} Estimate;
-
-typedef struct {
-  guint point;
-  char *cell;
-  guint runs;
-  double served;       /* the share of its requests that finished; NAN where none count */
-  Estimate *estimates; /* in the order of the columns that were asked for */
-  gboolean is_bound;
-  gboolean competes; /* it may be the best */
-} Point;
-
-static void
-point_clear(Point *point)
-{
-  g_free(point->cell);
-  g_free(point->estimates);
-}
-
-static double
-real_or_nan(sqlite3_stmt *statement, int column)
-{
-  return sqlite3_column_type(statement, column) == SQLITE_NULL
-             ? NAN
-             : sqlite3_column_double(statement, column);
-}
-
-/* The values of a point's options: those of any of its cells. */
-static char *const *
-point_values(const StudyTable *study, guint point)
-{
-  for (guint i = 0; i < study->cells->len; i++) {
-    const StudyCell *cell = &g_array_index(study->cells, StudyCell, i);
-    if (cell->point == point)
-      return cell->values;
-  }
-  g_assert_not_reached();
-}
-
-static gboolean
-is_bound(const StudyTable *study, guint point)
-{
-  char *const *values = point_values(study, point);
-
-  for (guint i = 0; study->options[i] != NULL; i++)
-    if (policy_setting_is_bound(study->options[i], values[i]))
-      return TRUE;
-  return FALSE;
-}
-
-static gboolean
-all_bounds(const GArray *points)
-{
-  for (guint i = 0; i < points->len; i++)
-    if (!g_array_index(points, Point, i).is_bound)
-      return FALSE;
-  return TRUE;
-}
-
-/* Marks the points that may be best: no bounds, unless all are, that serve as large a share of their
- * requests as any. */
-static void
-note_competing(GArray *points)
-{
-  gboolean bounds_too = all_bounds(points);
-  double most = 0;
-
-  for (guint i = 0; i < points->len; i++) {
-    Point *point = &g_array_index(points, Point, i);
-    point->competes = point->served > 0 && (bounds_too || !point->is_bound);
-    if (point->competes)
-      most = fmax(most, point->served);
-  }
-  for (guint i = 0; i < points->len; i++) {
-    Point *point = &g_array_index(points, Point, i);
-    point->competes = point->competes && point->served >= most;
-  }
-}
-
-/* The study's points with these columns of point_summary. */
-static GArray *
-read_points(Results *results, const StudyTable *study, const GPtrArray *columns, GError **error)
-{
-  g_autoptr(GString) sql = g_string_new("SELECT point, cell, runs, finished * 1.0 / requests");
-  g_autoptr(GArray) points = g_array_new(FALSE, TRUE, sizeof(Point));
-  sqlite3_stmt *statement;
-  int result;
-
-  g_array_set_clear_func(points, (GDestroyNotify)point_clear);
-  for (guint i = 0; i < columns->len; i++) {
-    const char *column = g_ptr_array_index(columns, i);
-    g_string_append_printf(sql, ", \"%s\", \"%s_ci95\"", column, column);
-  }
-  g_string_append(sql, " FROM point_summary WHERE study = ? ORDER BY point");
-  if (!results_check_figures(results, "main", 0, results->path, error) ||
-      !study_point_view(results, error) ||
-      (statement = results_prepare(results, sql->str, error)) == NULL)
-    return NULL;
-  sqlite3_bind_text(statement, 1, study->name, -1, SQLITE_TRANSIENT);
-  while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-    Point point = {(guint)sqlite3_column_int(statement, 0),
-                   g_strdup((const char *)sqlite3_column_text(statement, 1)),
-                   (guint)sqlite3_column_int(statement, 2),
-                   real_or_nan(statement, 3),
-                   g_new(Estimate, columns->len)};
-    for (guint i = 0; i < columns->len; i++)
-      point.estimates[i] = (Estimate){real_or_nan(statement, 4 + 2 * (int)i),
-                                      real_or_nan(statement, 5 + 2 * (int)i)};
-    point.is_bound = is_bound(study, point.point);
-    g_array_append_val(points, point);
-  }
-  if (result != SQLITE_DONE)
-    results_fail(results, error);
-  sqlite3_finalize(statement);
-  note_competing(points);
-  return result == SQLITE_DONE ? g_steal_pointer(&points) : NULL;
-}
-
 /* The best of a column; NAN where all points are as good, or fewer than two count. */
 static double
 best_of(const GArray *points, guint column, FigureBetter better)
@@ -178,7 +59,7 @@ best_of(const GArray *points, guint column, FigureBetter better)
   gboolean differ = FALSE;
 
   for (guint i = 0; i < points->len; i++) {
-    const Point *point = &g_array_index(points, Point, i);
+    const StudyPoint *point = &g_array_index(points, StudyPoint, i);
     double mean = point->estimates[column].mean;
     if (isnan(mean) || !point->competes)
       continue;
@@ -195,7 +76,7 @@ unit_of(const GArray *points, guint column)
   double largest = 0;
 
   for (guint i = 0; i < points->len; i++) {
-    double mean = g_array_index(points, Point, i).estimates[column].mean;
+    double mean = g_array_index(points, StudyPoint, i).estimates[column].mean;
     largest = fmax(largest, isnan(mean) ? 0 : mean);
   }
   return format_duration_unit(largest);
@@ -241,8 +122,8 @@ static void
 add_point(Table *table, const StudyTable *study, const GArray *shown, const GArray *points,
           guint index)
 {
-  const Point *point = &g_array_index(points, Point, index);
-  char *const *values = point_values(study, point->point);
+  const StudyPoint *point = &g_array_index(points, StudyPoint, index);
+  char *const *values = study_point_values(study, point->point);
 
   if (study->options[0] == NULL)
     table_add(table, point->cell);
@@ -263,34 +144,20 @@ add_point(Table *table, const StudyTable *study, const GArray *shown, const GArr
   }
 }
 
-/* TRUE if a point would compete but for requests that it leaves out. */
-static gboolean
-any_leaves_out(const GArray *points)
-{
-  gboolean bounds_too = all_bounds(points);
-
-  for (guint i = 0; i < points->len; i++) {
-    const Point *point = &g_array_index(points, Point, i);
-    if (point->served > 0 && (bounds_too || !point->is_bound) && !point->competes)
-      return TRUE;
-  }
-  return FALSE;
-}
-
 static void
 append_replicas(GString *text, const StudyTable *study, const GArray *points)
 {
   guint fewest = G_MAXUINT;
 
   for (guint i = 0; i < points->len; i++)
-    fewest = MIN(fewest, g_array_index(points, Point, i).runs);
+    fewest = MIN(fewest, g_array_index(points, StudyPoint, i).runs);
   if (study->n_seeds > 1 && points->len > 0)
     g_string_append_printf(text, "Means over %u seeds%s; ± half the 95 %% confidence interval. ",
                            study->n_seeds,
                            fewest < study->n_seeds ? " (fewer where cells are missing)" : "");
   if (points->len > 1)
     g_string_append_printf(text, "* best of its column%s.",
-                           any_leaves_out(points)
+                           study_points_leave_out(points)
                                ? ", of those that finish as many requests as any"
                                : "");
   if (points->len > 1 || study->n_seeds > 1)
@@ -311,7 +178,7 @@ study_text(Results *results, const StudyTable *study, GError **error)
     g_ptr_array_add(columns,
                     figure != NULL ? results_column(figure->key) : g_strdup(OVERHEAD_COLUMN));
   }
-  points = read_points(results, study, columns, error);
+  points = study_points_read(results, study, columns, error);
   if (points == NULL)
     return NULL;
   for (guint i = 0; study->options[i] != NULL; i++)
@@ -343,10 +210,10 @@ figure_columns(void)
 }
 
 static json_t *
-point_to_json(const StudyTable *study, const Point *point)
+point_to_json(const StudyTable *study, const StudyPoint *point)
 {
   json_t *settings = json_object(), *mean = json_object(), *ci95 = json_object();
-  char *const *values = point_values(study, point->point);
+  char *const *values = study_point_values(study, point->point);
   guint n, column = 0;
   const Figure *all = figures(&n);
 
@@ -354,7 +221,7 @@ point_to_json(const StudyTable *study, const Point *point)
     json_object_set_new(settings, study->options[i], json_string(values[i]));
   for (guint i = 0; i < n; i++)
     if (!figure_is_text(&all[i])) {
-      const Estimate *estimate = &point->estimates[column++];
+      const StudyEstimate *estimate = &point->estimates[column++];
       summary_set_nested(mean, all[i].key, json_real_or_null(estimate->mean));
       summary_set_nested(ci95, all[i].key, json_real_or_null(estimate->half));
     }
@@ -392,7 +259,7 @@ char *
 study_json(Results *results, const StudyTable *study, GError **error)
 {
   g_autoptr(GPtrArray) columns = figure_columns();
-  g_autoptr(GArray) points = read_points(results, study, columns, error);
+  g_autoptr(GArray) points = study_points_read(results, study, columns, error);
   json_auto_t *root = NULL;
   g_autofree char *text = NULL;
   json_t *options, *list;
@@ -404,7 +271,7 @@ study_json(Results *results, const StudyTable *study, GError **error)
   for (guint i = 0; study->options[i] != NULL; i++)
     json_array_append_new(options, json_string(study->options[i]));
   for (guint i = 0; i < points->len; i++)
-    json_array_append_new(list, point_to_json(study, &g_array_index(points, Point, i)));
+    json_array_append_new(list, point_to_json(study, &g_array_index(points, StudyPoint, i)));
   root = json_pack("{s:s, s:o, s:i, s:i, s:i, s:o, s:o}", "study", study->name, "options", options,
                    "cells", (int)study->cells->len, "done", (int)count_state(study, CELL_DONE),
                    "pending", (int)count_state(study, CELL_PENDING), "not_done",
@@ -433,7 +300,7 @@ char *
 study_csv(Results *results, const StudyTable *study, GError **error)
 {
   g_autoptr(GPtrArray) columns = figure_columns();
-  g_autoptr(GArray) points = read_points(results, study, columns, error);
+  g_autoptr(GArray) points = study_points_read(results, study, columns, error);
   g_autoptr(GString) text = g_string_new(NULL);
 
   if (points == NULL)
@@ -449,8 +316,8 @@ study_csv(Results *results, const StudyTable *study, GError **error)
   }
   g_string_append_c(text, '\n');
   for (guint i = 0; i < points->len; i++) {
-    const Point *point = &g_array_index(points, Point, i);
-    char *const *values = point_values(study, point->point);
+    const StudyPoint *point = &g_array_index(points, StudyPoint, i);
+    char *const *values = study_point_values(study, point->point);
     g_autofree char *runs = g_strdup_printf("%u", point->runs);
     append_cell(text, point->cell);
     for (guint o = 0; study->options[o] != NULL; o++)
