@@ -96,11 +96,10 @@ append_figures(GString *text, const RunRecord *records, guint n_records, guint w
     if (figure_is_shown(&all[i], records, n_records))
       add_row(table, &all[i], records, n_records);
   table_append_within(table, "", width, text);
-  g_string_append_printf(text, "\n* best of its row%s; change: from %s\n",
-                         leaving_out(records, n_records) > 0
-                             ? ", of those that finish as many requests as any"
-                             : "",
-                         records[0].name);
+  g_string_append_printf(
+      text, "\n* best of its row%s; change: from %s\n",
+      leaving_out(records, n_records) > 0 ? ", of those that finish as many requests as any" : "",
+      records[0].name);
   append_bounds(text, records, n_records);
   g_string_append_c(text, '\n');
 }
@@ -250,7 +249,8 @@ append_no_best(GString *text, const RunRecord *records, guint n_records)
   }
   if (n_records > 1 && preemptions == 0)
     g_string_append(text, "No request was preempted, so these policies had nothing to do.\n");
-  else if (competing > 1 && fewer == 0 && figure_best(figure_find("makespan_s"), records, n_records) < 0)
+  else if (competing > 1 && fewer == 0 &&
+           figure_best(figure_find("makespan_s"), records, n_records) < 0)
     g_string_append_printf(text, "All %sfinished at the same time.\n",
                            competing + fewer < done ? "but the bounds " : "");
   else if (done == 1 && n_records > 1)

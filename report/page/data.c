@@ -356,8 +356,9 @@ cell_data(const Grid *grid, const GridCell *cell)
       json_array_append_new(means, json_real_or_null(cell->values[f].mean));
       json_array_append_new(halves, json_real_or_null(cell->values[f].half));
     }
-  return json_pack("{s:o, s:o, s:o, s:i, s:i, s:f}", "at", at, "mean", means, "half", halves, "runs",
-                   (int)cell->n_runs, "failed", (int)cell->n_failed, "served", cell->served);
+  return json_pack("{s:o, s:o, s:o, s:i, s:i, s:f}", "at", at, "mean", means, "half", halves,
+                   "runs", (int)cell->n_runs, "failed", (int)cell->n_failed, "served",
+                   cell->served);
 }
 
 /* The study's grid, or null where there is none. */

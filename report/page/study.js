@@ -156,18 +156,24 @@ function difference(line, first) {
     + first.name + across;
 }
 
-// Of these cells those that finish as large a share of their requests as any: one that leaves some out has less to do.
-function competing(cells) {
+// Of these cells those that finish as large a share of their requests as any: one that leaves some
+// out has less to do.
+function competing(cells)
+{
   const most = Math.max(...cells.map(cell => cell.served));
   return cells.filter(cell => cell.served >= most);
 }
 
 // Which cells leave requests out, and how many.
-function leftOutWords(cells) {
+function leftOutWords(cells)
+{
   const rivals = competing(cells), fewer = cells.filter(cell => !rivals.includes(cell)), most = 6;
   const share = cell => placeOf(cell) + ' (' + percentText(cell.served) + ')';
-  return fewer.length === 0 ? [] : ['Fewer requests finished than elsewhere, and figures are of those that did, at '
-    + fewer.slice(0, most).map(share).join('; ') + (fewer.length > most ? ' and ' + (fewer.length - most) + ' others' : '') + '.'];
+  return fewer.length === 0
+             ? []
+             : [ 'Fewer requests finished than elsewhere, and figures are of those that did, at ' +
+                 fewer.slice(0, most).map(share).join('; ') +
+                 (fewer.length > most ? ' and ' + (fewer.length - most) + ' others' : '') + '.' ];
 }
 
 // What the chart shows, in sentences: both ends over the whole grid, and lines against the first.
@@ -181,10 +187,12 @@ function studyWords() {
     return metricText(cell.mean[study.metric]) + ' under ' + placeOf(cell)
       + (alike ? ' (and ' + alike + (alike === 1 ? ' other)' : ' others)') : '');
   };
-  const words = [(cells.length < shown.length ? 'Of the others, ' : 'Of all cells, ') + metric.label + ' is lowest at ' + end(cells[0]) + ', highest at '
-    + end(cells[cells.length - 1]) + '.'];
+  const words =
+      [ (cells.length < shown.length ? 'Of the others, ' : 'Of all cells, ') + metric.label +
+        ' is lowest at ' + end(cells[0]) + ', highest at ' + end(cells[cells.length - 1]) + '.' ];
   const all = studyLines();
-  return leftOutWords(shown).concat(words, all.slice(1, 5).map(line => difference(line, all[0])).filter(Boolean));
+  return leftOutWords(shown).concat(
+      words, all.slice(1, 5).map(line => difference(line, all[0])).filter(Boolean));
 }
 
 function showHeat() {
@@ -195,9 +203,12 @@ function showHeat() {
   const cells = studyLines();
   const all = cells.flatMap(line => line.points.map(point => point.y));
   const low = Math.min(...all), high = Math.max(...all);
-  const places = down.values.flatMap((value, line) => across.values.map((other, at) => cellAt({ [study.x]: at, [study.lines]: line })));
+  const places =
+      down.values.flatMap((value, line) => across.values.map(
+                              (other, at) => cellAt({[study.x] : at, [study.lines] : line})));
   const rivals = competing(places.filter(cell => cell && cell.mean[study.metric] !== null));
-  const best = (metric.better < 0 ? Math.min : Math.max)(...rivals.map(cell => cell.mean[study.metric]));
+  const best =
+      (metric.better < 0 ? Math.min : Math.max)(...rivals.map(cell => cell.mean[study.metric]));
   const heat = table([down.title + ' \\ ' + across.title, ...across.values],
     down.values.map(value => [value]));
   heat.className = 'heat';
@@ -207,8 +218,11 @@ function showHeat() {
     const box = row.insertCell();
     box.textContent = mean === null ? (cell && cell.failed ? 'failed' : '–') : metricText(mean);
     if (mean === null) return;
-    box.title = placeOf(cell) + ': ' + plusMinus({ y: mean, half: cell.half[study.metric] })
-      + (cell.runs > 1 ? ', ' + cell.runs + ' runs' : '') + (rivals.includes(cell) ? '' : ', ' + percentText(cell.served) + ' of the requests finished');
+    box.title =
+        placeOf(cell) + ': ' + plusMinus({y : mean, half : cell.half[study.metric]}) +
+        (cell.runs > 1 ? ', ' + cell.runs + ' runs' : '') +
+        (rivals.includes(cell) ? ''
+                               : ', ' + percentText(cell.served) + ' of the requests finished');
     const share = high > low ? (mean - low) / (high - low) : 0.5, paint = heatColour(share);
     box.style.background = paint.ground;
     box.style.color = paint.ink;

@@ -50,8 +50,8 @@ grid_number(const char *value, double *number)
   return TRUE;
 }
 
-/* What a value's number is a number of: "%", "" for a mere number, "B" for every unit of memory; and
- * `any` for 0, which is the same in all. NULL: it begins with no number. */
+/* What a value's number is a number of: "%", "" for a mere number, "B" for every unit of memory;
+ * and `any` for 0, which is the same in all. NULL: it begins with no number. */
 static const char *
 number_unit(const char *value, const char *any)
 {

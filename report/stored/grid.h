@@ -21,7 +21,8 @@ typedef struct {
   guint *at;         /* index of its value on each axis */
   GridValue *values; /* one a figure of figures() */
   guint n_runs, n_failed;
-  double served; /* the share of their requests that its runs finished, those that failed left out */
+  double
+      served; /* the share of their requests that its runs finished, those that failed left out */
 } GridCell;
 
 typedef struct {

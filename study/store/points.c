@@ -52,8 +52,8 @@ all_bounds(const GArray *points)
   return TRUE;
 }
 
-/* Marks the points that may be best: no bounds, unless all are, that serve as large a share of their
- * requests as any. */
+/* Marks the points that may be best: no bounds, unless all are, that serve as large a share of
+ * their requests as any. */
 static void
 note_competing(GArray *points)
 {
@@ -73,7 +73,8 @@ note_competing(GArray *points)
 }
 
 GArray *
-study_points_read(Results *results, const StudyTable *study, const GPtrArray *columns, GError **error)
+study_points_read(Results *results, const StudyTable *study, const GPtrArray *columns,
+                  GError **error)
 {
   g_autoptr(GString) sql = g_string_new("SELECT point, cell, runs, finished * 1.0 / requests");
   g_autoptr(GArray) points = g_array_new(FALSE, TRUE, sizeof(StudyPoint));
@@ -93,13 +94,12 @@ study_points_read(Results *results, const StudyTable *study, const GPtrArray *co
   sqlite3_bind_text(statement, 1, study->name, -1, SQLITE_TRANSIENT);
   while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
     StudyPoint point = {(guint)sqlite3_column_int(statement, 0),
-                   g_strdup((const char *)sqlite3_column_text(statement, 1)),
-                   (guint)sqlite3_column_int(statement, 2),
-                   real_or_nan(statement, 3),
-                   g_new(StudyEstimate, columns->len)};
+                        g_strdup((const char *)sqlite3_column_text(statement, 1)),
+                        (guint)sqlite3_column_int(statement, 2), real_or_nan(statement, 3),
+                        g_new(StudyEstimate, columns->len)};
     for (guint i = 0; i < columns->len; i++)
       point.estimates[i] = (StudyEstimate){real_or_nan(statement, 4 + 2 * (int)i),
-                                      real_or_nan(statement, 5 + 2 * (int)i)};
+                                           real_or_nan(statement, 5 + 2 * (int)i)};
     point.is_bound = is_bound(study, point.point);
     g_array_append_val(points, point);
   }

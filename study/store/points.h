@@ -11,7 +11,7 @@ typedef struct {
   guint point;
   char *cell;
   guint runs;
-  double served;       /* the share of its requests that finished; NAN where none count */
+  double served;            /* the share of its requests that finished; NAN where none count */
   StudyEstimate *estimates; /* in the order of the columns that were asked for */
   gboolean is_bound;
   gboolean competes; /* it may be the best */

@@ -138,8 +138,7 @@ add_point(Table *table, const StudyTable *study, const GArray *shown, const GArr
     const DurationUnit *unit = unit_of(points, i);
     double mean = point->estimates[i].mean, best = best_of(points, i, better_of(column));
     table_take(table, format_mean(column, mean, unit));
-    table_add(table,
-              point->competes && !isnan(mean) && figure_ties(mean, best) ? "*" : " ");
+    table_add(table, point->competes && !isnan(mean) && figure_ties(mean, best) ? "*" : " ");
     table_take(table, format_half(column, point->estimates[i].half, unit));
   }
 }
@@ -156,10 +155,9 @@ append_replicas(GString *text, const StudyTable *study, const GArray *points)
                            study->n_seeds,
                            fewest < study->n_seeds ? " (fewer where cells are missing)" : "");
   if (points->len > 1)
-    g_string_append_printf(text, "* best of its column%s.",
-                           study_points_leave_out(points)
-                               ? ", of those that finish as many requests as any"
-                               : "");
+    g_string_append_printf(
+        text, "* best of its column%s.",
+        study_points_leave_out(points) ? ", of those that finish as many requests as any" : "");
   if (points->len > 1 || study->n_seeds > 1)
     g_string_append_c(text, '\n');
 }
