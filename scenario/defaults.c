@@ -157,7 +157,8 @@ note_beyond_context(const Resolver *r)
 {
   const Model *model = r->scenario->model;
 
-  if (model != NULL && r->scenario->config.max_model_len > model->max_position)
+  if (model != NULL &&
+      r->scenario->config.max_model_len > MAX(model->max_position, r->settings->context_tokens))
     resolver_note(
         r, "a server would not start: max_model_len %u is beyond the context of %s, %u (%s)",
         r->scenario->config.max_model_len, model->name, model->max_position, model->context_source);
@@ -178,6 +179,11 @@ resolve_length(Resolver *r, const EngineDefaults *defaults)
   c->max_model_len = G_MAXINT32;
   if (model == NULL)
     return;
+  if (r->settings->context_tokens > 0 && !has(s, SCHEDULER_IS_SGLANG)) {
+    c->max_model_len = r->settings->context_tokens;
+    resolver_origin(r, "max_model_len", "the context that the command line gives %s", model->name);
+    return;
+  }
   c->max_model_len = model->max_position;
   resolver_origin(r, "max_model_len", "the context of %s (%s); --max-model-len changes it",
                   model->name, model->context_source);

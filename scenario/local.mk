@@ -21,7 +21,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/scenario.c %D%/scenario.h \
   %D%/server_args.c %D%/server_args.h \
   %D%/flags/server_chart.c %D%/flags/server_chart.h \
-  %D%/flags/server_config.c %D%/flags/server_config.h \
+  %D%/flags/server_config.c %D%/flags/server_config.h %D%/flags/server_context.c %D%/flags/server_context.h \
   %D%/flags/server_flags.c %D%/flags/server_flags.h \
   %D%/flags/server_shell.c %D%/flags/server_shell.h \
   %D%/flags/server_start.c %D%/flags/server_start.h \

@@ -59,7 +59,9 @@ read_flag_words(ServerArgs *args, char **words, guint i, GError **error)
   g_autofree char *name = flag_name(written);
   const char *value = equals != NULL ? equals + 1 : NULL;
 
-  if (equals == NULL && takes_word(args, name, words[i + 1])) {
+  if (equals == NULL && g_str_has_prefix(written, "-O") && written[2] != '\0') {
+    value = written + 2;
+  } else if (equals == NULL && takes_word(args, name, words[i + 1])) {
     value = words[++i];
     while (takes_list(args, name) && takes_word(args, name, words[i + 1]))
       i++;
@@ -109,6 +111,20 @@ check_engine(const ServerArgs *args, char **words, GError **error)
   return TRUE;
 }
 
+/* Refuses a benchmark's command line, which is a client's. */
+static gboolean
+check_client(const ServerArgs *args, char **words, GError **error)
+{
+  for (guint i = 0; words[i] != NULL; i++)
+    if ((i == 1 && g_str_equal(words[i], "bench")) || strstr(words[i], "bench_serving") != NULL ||
+        strstr(words[i], "benchmark_serving") != NULL)
+      return server_refuse(args, error, words[i],
+                           "found a benchmark's command line, expected a server's; what a client "
+                           "sends is typed beside it: --num-prompts, --request-rate, "
+                           "--max-concurrency, --random-input-len, --random-output-len");
+  return TRUE;
+}
+
 /* Variables that are put in their places are not left out. */
 static void
 forget_used(GPtrArray *environment, const GPtrArray *words, guint first)
@@ -125,7 +141,7 @@ read_words(ServerArgs *args, GPtrArray *all, GError **error)
   char **words = (char **)all->pdata;
   guint first;
 
-  if (!check_engine(args, words, error))
+  if (!check_engine(args, words, error) || !check_client(args, words, error))
     return FALSE;
   first = skip_command(args, words);
   forget_used(args->environment, all, first);
@@ -239,7 +255,8 @@ apply(Settings *settings, const ServerStart *server, const char *text, GError **
   g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GPtrArray) environment = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
-  ServerArgs args = {settings, server, no_effect, unknown, environment, files, FALSE};
+  g_autoptr(GPtrArray) left_out = server_left_out_new();
+  ServerArgs args = {settings, server, no_effect, unknown, environment, left_out, files, FALSE};
   g_autoptr(GError) cause = NULL;
   g_autoptr(ServerWords) words = server_words_read(text, server->image, &cause);
 
@@ -252,6 +269,7 @@ apply(Settings *settings, const ServerStart *server, const char *text, GError **
     if (!server_config_read(&args, g_ptr_array_index(files, i), error))
       return FALSE;
   keep_one_pool_size(&args);
+  server_note_left_out(&args);
   note_list(&args, "left out, as they change nothing that is simulated: %s", no_effect);
   note_list(&args, "not known, and left out: %s", unknown);
   note_list(&args, "variables of the environment are left out: %s", environment);

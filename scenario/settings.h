@@ -89,6 +89,7 @@ typedef struct {
   /* How it is costed and executed. */
   char *executor;
   char *copy_path;
+  guint32 context_tokens; /* the model's by a pasted command line; 0: its own */
   char *cudagraph_mode;
   gboolean enforce_eager;
   char *host_memory;

@@ -123,7 +123,7 @@ def test_pasted_flags():
     demo = ["run", *HARDWARE, "--trace", "demo", "--format", "json"]
     check_equal(succeed(*demo, "--max_num_seqs=64").json["config"]["max_num_seqs"], 64)
     for flag, expected in [("--preemption-mode", "--overflow"), ("--host=0.0.0.0", "leave it out"),
-                           ("--cuda_graph_sizes=8", "--cudagraph-mode"), ("--dtype=auto", "config.json")]:
+                           ("--cuda_graph_sizes=8", "--cudagraph-mode"), ("--dtype=auto", "16 bits"), ("--hf-overrides={}", "config.json")]:
         result = execute(*demo, flag)
         check(result.status == 2 and expected in result.err and len(result.messages) == 1, str(result))
 

@@ -4,6 +4,8 @@
 #include "server_flags.h"
 
 #define FROM_CONFIG "the model's config.json says it: give that as --model"
+#define IN_16_BITS "computing is at 16 bits, or as weights are quantized"
+#define TYPES_OF_16_BITS "auto half float16 bfloat16"
 #define NO_SPECULATION                                                                             \
   "speculative decoding is not simulated, nor is its memory, which the pool is too large by "      \
   "('spillway model show --speculative-config' has it of some models)"
@@ -46,6 +48,10 @@
 #define GRAPHS_OFF(flag, off, why, harmless)                                                       \
   {                                                                                                \
     flag, FLAG_GRAPHS, off, why, harmless, FALSE                                                   \
+  }
+#define CONTEXT(flag)                                                                              \
+  {                                                                                                \
+    flag, FLAG_CONTEXT, NULL, FROM_CONFIG, "{}", FALSE                                             \
   }
 #define SETTINGS_FILE(flag)                                                                        \
   {                                                                                                \

@@ -24,7 +24,7 @@ server_flag_advice(const char *name)
     return g_strdup("it is a server's: paste it with --vllm-args");
   if (flag->use == FLAG_NO_EFFECT)
     return g_strdup("it changes nothing that is simulated: leave it out");
-  if (flag->use == FLAG_LEFT_OUT || flag->use == FLAG_GRAPHS)
+  if (flag->use == FLAG_LEFT_OUT || flag->use == FLAG_GRAPHS || flag->use == FLAG_CONTEXT)
     return g_strdup(flag->advice);
   return g_strdup_printf("it is called --%s%s here", flag->option, flag->is_switch ? " 2" : "");
 }

@@ -9,6 +9,7 @@ typedef enum {
   FLAG_NO_EFFECT, /* changes nothing that is simulated */
   FLAG_LEFT_OUT,  /* would change a server, and is not simulated */
   FLAG_GRAPHS,    /* left out, but where it says that no CUDA graphs are captured (false, null) */
+  FLAG_CONTEXT,   /* overrides config.json: the context is taken, what else is there left out */
   FLAG_FILE       /* names a file of settings */
 } FlagUse;
 
@@ -17,7 +18,7 @@ typedef struct {
   FlagUse use;
   const char *option;   /* taken: ours, NULL if it is called the same */
   const char *advice;   /* left out: why, or what does it instead */
-  const char *harmless; /* left out: the value that changes nothing; NULL: none */
+  const char *harmless; /* left out: values that change nothing, spaces between; NULL: none */
   gboolean is_switch;   /* takes no value */
 } ServerFlag;
 

@@ -1,5 +1,6 @@
 #include "server_taken.h"
 
+#include "server_context.h"
 #include "server_shell.h"
 #include "server_words.h"
 #include "scenario/shipped.h"
@@ -26,6 +27,51 @@ server_note(ServerArgs *args, const char *format, ...)
   text = g_strdup_vprintf(format, list);
   va_end(list);
   g_ptr_array_add(args->settings->notes, g_strdup_printf("%s: %s", args->server->origin, text));
+}
+
+static void
+left_out_free(gpointer data)
+{
+  ServerLeftOut *left_out = data;
+
+  g_ptr_array_unref(left_out->flags);
+  g_free(left_out);
+}
+
+GPtrArray *
+server_left_out_new(void)
+{
+  return g_ptr_array_new_with_free_func(left_out_free);
+}
+
+static void
+leave_out(ServerArgs *args, const char *written, const char *why)
+{
+  ServerLeftOut *found = NULL;
+
+  for (guint i = 0; i < args->left_out->len && found == NULL; i++) {
+    ServerLeftOut *other = args->left_out->pdata[i];
+    found = g_str_equal(other->why, why) ? other : NULL;
+  }
+  if (found == NULL) {
+    found = g_new(ServerLeftOut, 1);
+    *found = (ServerLeftOut){why, g_ptr_array_new_with_free_func(g_free)};
+    g_ptr_array_add(args->left_out, found);
+  }
+  g_ptr_array_add(found->flags, g_strdup(written));
+}
+
+void
+server_note_left_out(ServerArgs *args)
+{
+  for (guint i = 0; i < args->left_out->len; i++) {
+    const ServerLeftOut *left_out = args->left_out->pdata[i];
+    const gboolean are_several = left_out->flags->len > 1;
+    g_autofree char *flags = NULL;
+    g_ptr_array_add(left_out->flags, NULL);
+    flags = g_strjoinv(", ", (char **)left_out->flags->pdata);
+    server_note(args, "%s %s left out: %s", flags, are_several ? "are" : "is", left_out->why);
+  }
 }
 
 static gboolean
@@ -188,7 +234,7 @@ take(ServerArgs *args, const ServerFlag *flag, const char *written, const char *
   }
   if (g_str_equal(flag->name, "max-model-len") ||
       g_str_equal(flag->name, "max-num-batched-tokens") ||
-      g_str_equal(flag->name, "kv-cache-memory-bytes"))
+      g_str_has_prefix(flag->name, "kv-cache-memory"))
     plain = server_word_count(value);
   else if (g_str_has_suffix(option, "-policy")) /* TensorRT-LLM's MAX_UTILIZATION */
     plain = g_strdelimit(g_ascii_strdown(value, -1), "_", '-');
@@ -196,7 +242,8 @@ take(ServerArgs *args, const ServerFlag *flag, const char *written, const char *
 }
 
 /* The mode of CUDA graphs in --compilation-config '{"cudagraph_mode": "PIECEWISE"}' or
- * --compilation-config.cudagraph_mode PIECEWISE; NULL: none that is simulated. */
+ * --compilation-config.cudagraph_mode PIECEWISE; "none" of NONE and of -O0, which captures no
+ * graphs; NULL: none that is simulated. */
 static const char *
 graph_mode(const char *name, const char *value)
 {
@@ -205,7 +252,9 @@ graph_mode(const char *name, const char *value)
                          : value;
 
   if (mode == NULL)
-    return NULL;
+    return g_strcmp0(value, "0") == 0 && strchr(name, '.') == NULL ? "none" : NULL;
+  if (strstr(mode, "NONE") != NULL)
+    return "none";
   if (strstr(mode, "FULL_AND_PIECEWISE") != NULL)
     return "full-and-piecewise";
   return strstr(mode, "PIECEWISE") != NULL ? "piecewise" : NULL;
@@ -220,9 +269,11 @@ take_compilation(ServerArgs *args, const ServerFlag *flag, const char *written, 
   const char *mode = graph_mode(name, value);
 
   if (mode == NULL || class == NULL || !(class->features & SCHEDULER_HAS_GRAPH_MODES)) {
-    server_note(args, "%s is left out: %s", written, flag->advice);
+    leave_out(args, written, flag->advice);
     return TRUE;
   }
+  if (g_str_equal(mode, "none"))
+    return server_set(args, written, "enforce-eager", NULL, error);
   if (strchr(name, '.') == NULL)
     server_note(args, "of %s cudagraph_mode alone is taken", written);
   return server_set(args, written, "cudagraph-mode", mode, error);
@@ -237,6 +288,28 @@ turns_graphs_off(const ServerFlag *flag, const char *name, const char *value)
 
   return flag->use == FLAG_GRAPHS && strchr(name, '.') == NULL && word != NULL &&
          g_strv_contains(off, word);
+}
+
+/* Of what overrides config.json the context is taken. FALSE: the value says none. */
+static gboolean
+take_context(ServerArgs *args, const char *written, const char *value)
+{
+  guint32 tokens = server_context_tokens(value);
+
+  if (tokens == 0)
+    return FALSE;
+  args->settings->context_tokens = tokens;
+  server_note(args, "of %s the context is taken, %u tokens", written, tokens);
+  return TRUE;
+}
+
+/* TRUE if a word of the flag's harmless ones is the value. */
+static gboolean
+is_harmless(const ServerFlag *flag, const char *value)
+{
+  g_auto(GStrv) words = g_strsplit(flag->harmless != NULL ? flag->harmless : "", " ", -1);
+
+  return value != NULL && g_strv_contains((const char *const *)words, value);
 }
 
 gboolean
@@ -257,9 +330,9 @@ server_take_flag(ServerArgs *args, const ServerFlag *flags, const char *written,
     return server_refuse(args, error, written, "found nothing, expected its value");
   else if (g_strcmp0(flag->advice, SERVER_GRAPHS_ADVICE) == 0)
     return take_compilation(args, flag, written, name, value, error);
-  else if (flag->use == FLAG_NO_EFFECT || (value != NULL && g_strcmp0(flag->harmless, value) == 0))
+  else if (flag->use == FLAG_NO_EFFECT || is_harmless(flag, value))
     g_ptr_array_add(args->no_effect, g_strdup(written));
-  else
-    server_note(args, "%s is left out: %s", written, flag->advice);
+  else if (flag->use != FLAG_CONTEXT || !take_context(args, written, value))
+    leave_out(args, written, flag->advice);
   return TRUE;
 }

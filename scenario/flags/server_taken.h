@@ -5,10 +5,19 @@
 #include "scenario/settings.h"
 #include "server_start.h"
 
+/* Flags that are left out for one reason. */
+typedef struct {
+  const char *why;
+  GPtrArray *flags; /* of char*: as they were written */
+} ServerLeftOut;
+
+GPtrArray *server_left_out_new(void); /* of ServerLeftOut */
+
 typedef struct {
   Settings *settings;
   const ServerStart *server;
   GPtrArray *no_effect, *unknown, *environment; /* of char*: flags as they were written */
+  GPtrArray *left_out;                          /* of ServerLeftOut, each for another reason */
   GPtrArray *files;                             /* of char*: names of files of settings */
   gboolean in_file;                             /* what is taken is a file's */
 } ServerArgs;
@@ -22,6 +31,9 @@ gboolean server_refuse(const ServerArgs *args, GError **error, const char *word,
 
 /* Adds a sentence to Settings.notes. */
 void server_note(ServerArgs *args, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Notes what is left out, a sentence a reason. */
+void server_note_left_out(ServerArgs *args);
 
 /* Refuses a value that is not known: a variable's that nothing sets. */
 gboolean server_check_variables(const ServerArgs *args, const char *written, const char *value,

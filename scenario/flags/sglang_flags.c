@@ -38,8 +38,8 @@ const ServerFlag sglang_flags[] = {
     CALLED("ep", "expert-parallel-size"),
     SWITCH("enable-dp-attention"),
 
-    LEFT_OUT("dtype", FROM_CONFIG, "auto"),
-    LEFT_OUT("json-model-override-args", FROM_CONFIG, "{}"),
+    LEFT_OUT("dtype", IN_16_BITS, TYPES_OF_16_BITS),
+    CONTEXT("json-model-override-args"),
     SETTINGS_FILE("config"),
     LEFT_OUT("max-mamba-cache-size", STATES_BY_DEFAULT, NULL),
     LEFT_OUT("mamba-ssm-dtype", STATES_BY_DEFAULT, NULL),

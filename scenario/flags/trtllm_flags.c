@@ -91,7 +91,7 @@ const ServerFlag trtllm_file_flags[] = {
              "prefill and decode on servers of their own are not simulated", NULL),
     LEFT_OUT("backend", "the schedule is by TensorRT-LLM's published rules, whichever backend",
              "pytorch"),
-    LEFT_OUT("dtype", FROM_CONFIG, "auto"),
+    LEFT_OUT("dtype", IN_16_BITS, TYPES_OF_16_BITS),
     LEFT_OUT("max-beam-width", "beams are not simulated", "1"),
 
     NO_EFFECT("print-iter-log"),

@@ -373,12 +373,52 @@ def test_of_other_versions():
     check("nothing that is simulated: --use-v2-block-manager" in result.err, result.err)
 
 
+def test_reasons():
+    """Flags that are left out for one reason are told in one sentence; a type of 16 bits changes nothing."""
+    text = "vllm serve llama-2-7b --enable-lora --max-loras 4 --max-lora-rank 64 --swap-space 4 --dtype "
+    err = succeed(*CARD, "--vllm-args", text + "half").err
+    check("--enable-lora, --max-loras, --max-lora-rank are left out: adapters" in err, err)
+    check("nothing that is simulated: --dtype" in err, err)
+    err = succeed(*CARD, "--vllm-args", text + "float32").err
+    check("--dtype is left out: computing is at 16 bits" in err, err)
+
+
+def test_short_names():
+    """Flags by the short names, and the one that vLLM's log calls its pool's size by."""
+    words = ["run", "--device", "h100-sxm", "--trace", "demo"]
+    found = settings(*words, "--vllm-args", "vllm serve mixtral-8x7b -tp 2 -ep --kv-cache-memory=22976439705")
+    check_equal([found[key] for key in ("enable_expert_parallel", "kv_memory")], [("true", "--vllm-args"), ("22976439705", "--vllm-args")])
+
+
+def test_contexts():
+    """A context that the command line stretches is taken: no note says that such a server would not start."""
+    yarn = '{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":32768}'
+    words = [*CARD, "--vllm-args"]
+    for flag in ("--rope-scaling '%s'" % yarn, "--hf-overrides '{\"rope_parameters\": %s}'" % yarn,
+                 "--hf-overrides '{\"text_config\": {\"max_position_embeddings\": 131072}}'"):
+        result = succeed(*words, "vllm serve qwen3-8b --max-model-len 131072 " + flag)
+        check("would not start" not in result.err and "the context is taken, 131072 tokens" in result.err, result.err)
+        check_equal(settings(*words, "vllm serve qwen3-8b " + flag)["max_model_len"][0], "131072", flag)
+    for flag in ("--max-model-len 131073 --rope-scaling '%s'" % yarn, "--max-model-len 131072"):
+        check("would not start" in succeed(*words, "vllm serve qwen3-8b " + flag).err, flag)
+    result = succeed(*words, "vllm serve qwen3-8b --hf-overrides '{\"architectures\": [\"X\"]}'")
+    check("--hf-overrides is left out: the model's config.json" in result.err, result.err)
+    text = "--model-path qwen3-8b --context-length 131072 --json-model-override-args '{\"rope_scaling\": %s}'" % yarn
+    check("would not start" not in succeed(*CARD, "--sglang-args", text).err)
+
+
+def test_clients():
+    """A benchmark's command line is a client's: it is said what to do with it."""
+    for option, text in (("--vllm-args", "vllm bench serve --model llama-2-7b"), ("--sglang-args", "python -m sglang.bench_serving --model x"),
+                         ("--vllm-args", "python benchmarks/benchmark_serving.py --model llama-2-7b")):
+        check_refused([*CARD, option, text], [option, "a benchmark's command line", "--request-rate"])
+
+
 def test_graph_modes():
     """Of --compilation-config the mode of CUDA graphs is taken, where it is simulated."""
     for text, mode, told in (('--compilation-config \'{"cudagraph_mode": "PIECEWISE"}\'', ("piecewise", "--vllm-args"), "cudagraph_mode alone is taken"),
                              ('-O \'{"level": 3, "cudagraph_mode":"FULL_AND_PIECEWISE"}\'', ("full-and-piecewise", "--vllm-args"), "of -O cudagraph_mode"),
                              ("-cc.cudagraph_mode=PIECEWISE", ("piecewise", "--vllm-args"), ""),
-                             ("--compilation-config.cudagraph_mode NONE", ("full-and-piecewise", "default"), "is left out: CUDA graphs"),
                              ('--compilation-config \'{"level": 3}\'', ("full-and-piecewise", "default"), "is left out: CUDA graphs")):
         words = [*CARD, "--vllm-args", "vllm serve llama-2-7b " + text]
         check_equal(settings(*words)["cudagraph_mode"], mode, text)
@@ -389,6 +429,10 @@ def test_graph_modes():
 
 def test_without_graphs():
     """Whether a server captures graphs is taken of each engine's command line and files."""
+    for text in ("-O0", "-O 0", "--optimization-level 0", "--compilation-config.cudagraph_mode NONE", '-cc \'{"cudagraph_mode":"NONE"}\''):
+        check_equal(settings(*CARD, "--vllm-args", "vllm serve llama-2-7b " + text)["enforce_eager"], ("true", "--vllm-args"), text)
+    check_equal(settings(*CARD, "--vllm-args", "vllm serve -O3 llama-2-7b")["model"][0], "llama-2-7b")
+    check_equal(settings(*CARD, "--vllm-args", "vllm serve llama-2-7b -O3")["enforce_eager"][0], "false")
     write("eager.yaml", "enforce-eager: true\n")
     write("null.yaml", "cuda_graph_config: null\n")
     write("off.yaml", "use_cuda_graph: False\n")
