@@ -257,6 +257,19 @@ resolve_hardware(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* TRUE if a sequence must be as short as a step is large, since a step may have to compute all of
+ * it at once. Where nobody is ever paused only prompts are computed so, and TensorRT-LLM refuses
+ * those alone (scheduler_refuses()); vLLM would not start. */
+static gboolean
+fits_one_step(const Scenario *s)
+{
+  const SchedulerConfig *c = &s->config;
+
+  if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
+    return !c->chunked_prefill && c->capacity_policy == CAPACITY_MAX_UTILIZATION;
+  return !c->chunked_prefill;
+}
+
 /* Lowers the length limit to what the pool can hold and a prefill can take, so that no request
  * blocks the queue for ever. A server would not start. Recordings are of the scheduler alone, which
  * has no such check. */
@@ -284,12 +297,11 @@ fit_length_limit(Resolver *r, GError **error)
     resolver_origin(r, "max_model_len",
                     "what the pool holds; more blocks, memory or devices raise it");
   }
-  if (!c->chunked_prefill && c->max_model_len > c->max_num_batched_tokens) {
-    resolver_note(
-        r,
-        "without chunked prefill a prompt must fit max_num_batched_tokens: max_model_len lowered "
-        "to %u",
-        c->max_num_batched_tokens);
+  if (fits_one_step(s) && c->max_model_len > c->max_num_batched_tokens) {
+    resolver_note(r,
+                  "without chunked prefill what is computed anew must fit max_num_batched_tokens: "
+                  "max_model_len lowered to %u",
+                  c->max_num_batched_tokens);
     c->max_model_len = c->max_num_batched_tokens;
     resolver_origin(r, "max_model_len",
                     "max_num_batched_tokens, as prefills are not chunked; "

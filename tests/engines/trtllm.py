@@ -106,4 +106,18 @@ def test_defaults():
     check(abs(run["config"]["num_gpu_blocks"] - 2 * half) <= 1, half)
 
 
+def test_the_budget_bounds_prompts():
+    """Without chunks max_num_tokens bounds prompts, not outputs; who may be paused must fit a step with all that it has."""
+    write("bounds.csv", "arrival_s,prompt_tokens,output_tokens\n0,100,90\n0,121,3\n")
+    words = ["--trace", "bounds.csv", "--model", "llama-2-7b", "--device", "a100-40gb", "--scheduler", "trtllm",
+             "--max-num-batched-tokens", "120"]
+    for policy in ("guaranteed-no-evict", "static-batch"):
+        run = run_json(*words, "--capacity-policy", policy)
+        check_equal([run["finished"], run["ignored"], run["output_tokens"], run["config"]["max_model_len"]], [1, 1, 90, 4096], policy)
+    run = run_json(*words, "--capacity-policy", "max-utilization")
+    check_equal([run["finished"], run["ignored"], run["output_tokens"], run["config"]["max_model_len"]], [1, 1, 20, 120])
+    run = run_json(*words, "--enable-chunked-prefill")
+    check_equal([run["finished"], run["output_tokens"]], [2, 93])
+
+
 main(all_tests(globals()))
