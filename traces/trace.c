@@ -73,6 +73,20 @@ check_comment(const TraceReader *reader, const char *line, const char *end, GErr
   "arrival_s,prompt_tokens,output_tokens; "                                                        \
   "jq -r '[.TIME, .IN, .OUT] | @csv' FILE) >OTHER"
 
+/* Reads the header; an error says the advice, too (NULL: none). */
+static gboolean
+take_header(const TraceFormat *format, TraceReader *reader, const char *line, const char *end,
+            const char *advice, GError **error)
+{
+  g_autoptr(GError) cause = NULL;
+
+  if (csv_header(format, reader, line, end, &cause))
+    return TRUE;
+  g_set_error(error, cause->domain, cause->code, "%s%s%s", cause->message,
+              advice != NULL ? ".\n" : "", advice != NULL ? advice : "");
+  return FALSE;
+}
+
 /* No format knows this line: says what the file is, what the nearest format lacks, or what formats
  * there are. */
 static gboolean
@@ -100,7 +114,7 @@ fail_unknown(TraceReader *reader, const char *line, const char *end, GError **er
     g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", (*format)->name);
   }
   if (nearest != NULL)
-    return csv_header(nearest, reader, line, end, error);
+    return take_header(nearest, reader, line, end, advice, error);
   return reader_fail(reader, line, end, "the first line", error,
                      "the start of a trace, such as %s.\n%s%s; 'spillway list trace-formats' says "
                      "what %s.",
@@ -125,12 +139,17 @@ sniff(const char *line, const char *end)
 static gboolean
 begin(TraceReader *reader, const char *line, const char *end, gboolean *is_row, GError **error)
 {
+  g_autofree char *advice = NULL;
+
   if (reader->format == NULL)
     reader->format = sniff(line, end);
   if (reader->format == NULL)
     return fail_unknown(reader, line, end, error);
   *is_row = reader->format->csv == NULL;
-  return *is_row || csv_header(reader->format, reader, line, end, error);
+  if (*is_row)
+    return TRUE;
+  advice = reader->own_columns != NULL ? columns_separator_advice(line, end) : NULL;
+  return take_header(reader->format, reader, line, end, advice, error);
 }
 
 static gboolean

@@ -30,11 +30,21 @@ def test_broken_traces():
             (HEADER.encode() + b"0,\xff\xfe,10\n", "t.csv:2:3", r"\xff\xfe", "prompt_tokens"),
             ("a,b,c\n1,2,3\n", "t.csv:1:1", "'a,b,c'", "arrival_s,prompt_tokens,output_tokens"),
             ("arrival_s,prompt_tokens\n0,1\n", "t.csv:1:1", "it lacks output_tokens"),
+            ("arrival_time,num_prefill_tokens,num_decode_tokens\n0,1,1\n", "t.csv:1:1", "it lacks arrived_at.\nIf it has these by other names: "
+             "--trace-format 'columns:arrival_s=arrival_time,prompt_tokens=num_prefill_tokens,output_tokens=num_decode_tokens'"),
             ("# spillway-trace 2\n" + HEADER + "0,1,1\n", "t.csv:1", "'2'", "later version"),
             ('{"timestamp": 0, "input_length": 4', "t.csv:1:1", "JSON lines with timestamp"),
             ('{"timestamp": 0, "output_length": 4}\n', "t.csv:1", "input_length"),
             (HEADER.replace("\n", ",id\n") + "0,1,1,a\n1,1,1,a\n", "t.csv:3", "'a'", "line 2", "unique")]:
         check_refused(trace(content), expected)
+
+
+def test_other_separators():
+    """A form of one's own for fields that are not apart by commas: it is said that they are not."""
+    for apart in (";", "\t"):
+        words = trace(apart.join(("ts", "in", "out")) + "\n" + apart.join("011") + "\n")
+        check_refused([*words, "--trace-format", "columns:arrival_s=ts,prompt_tokens=in,output_tokens=out"],
+                      ["t.csv:1:1", "it lacks ts, in, out.\nIts fields are apart by '%s'" % apart.replace("\t", "\\t")])
 
 
 def test_broken_fields():

@@ -241,18 +241,29 @@ unquote(char *name)
 }
 
 char *
-columns_advice(const char *line, const char *end)
+columns_separator_advice(const char *line, const char *end)
 {
   g_autofree char *header = g_strndup(line, (gsize)(end - line));
+  const char *apart = strchr(header, ';') != NULL ? ";" : "\\t";
+
+  if (strchr(header, ',') != NULL || strpbrk(header, ";\t") == NULL)
+    return NULL;
+  return g_strdup_printf("Its fields are apart by '%s', expected ',': tr '%s' , <FILE >OTHER "
+                         "(where numbers have commas for points: tr ',%s' '.,')",
+                         apart, apart, apart);
+}
+
+char *
+columns_advice(const char *line, const char *end)
+{
+  g_autofree char *header = g_strndup(line, (gsize)(end - line)),
+                  *separator = columns_separator_advice(line, end);
   g_auto(GStrv) names = g_strsplit(header, ",", TRACE_COLUMNS_MAX);
   const char *found[CSV_OUTPUT + 1] = {NULL, "TIME", "IN", "OUT"};
-  const char *apart = strchr(header, ';') != NULL ? ";" : "\\t";
   guint n = g_strv_length(names);
 
-  if (n < 2 && strpbrk(header, ";\t") != NULL)
-    return g_strdup_printf("Its fields are apart by '%s', expected ',': tr '%s' , <FILE >OTHER "
-                           "(where numbers have commas for points: tr ',%s' '.,')",
-                           apart, apart, apart);
+  if (separator != NULL)
+    return g_steal_pointer(&separator);
   if (n < 3 || !g_utf8_validate(header, -1, NULL) || strpbrk(header, "{'") != NULL)
     return NULL;
   for (guint i = 0; i < n; i++)

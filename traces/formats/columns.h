@@ -11,6 +11,10 @@ gboolean columns_are_named(const char *text);
 const TraceFormat *columns_find(const char *text, char ***names, GError **error);
 void columns_free(char **names);
 
+/* Advice for a header whose fields are not apart by commas; NULL if that is not what is wrong. The
+ * caller frees it. */
+char *columns_separator_advice(const char *line, const char *end);
+
 /* Advice for a header that no form knows, by the columns that it seems to have; NULL if it does not
  * look like a header. The caller frees it. */
 char *columns_advice(const char *line, const char *end);
