@@ -142,6 +142,16 @@ check_dense_first(const FamilyReader *f)
           config_count_or(r, "moe_layer_freq", CONFIG_MAX_LAYERS, 1, &ignored));
 }
 
+/* SGLang's mamba2_state_dtype(): what mamba_ssm_dtype says, else 32 bits. vLLM takes the model's
+ * dtype instead, or what its class wants (the families' readers). */
+static guint32
+sglang_state_bits(const ConfigReader *r)
+{
+  const char *text = config_text(r, "mamba_ssm_dtype");
+
+  return g_strcmp0(text, "bfloat16") == 0 || g_strcmp0(text, "float16") == 0 ? 16 : 32;
+}
+
 gboolean
 family_read_frame(FamilyReader *f)
 {
@@ -162,6 +172,7 @@ family_read_frame(FamilyReader *f)
   m->context_source = context.source;
   m->unstretched_position = context.unstretched;
   m->sglang_position = context.sglang;
+  m->sglang_state_bits = sglang_state_bits(r);
   m->outer_vectors = m->hidden;
   if (!read_heads(f) || !read_rotary(f) || !read_window(f) || (plain_name = read_dtype(r)) == NULL)
     return FALSE;

@@ -245,6 +245,8 @@ resolve_hardware(Resolver *r, GError **error)
     return resolver_refuse(error, "--kv-cache-dtype needs --model");
   if (s->model != NULL && !resolve_kv_cache_dtype(s->model, settings->kv_cache_dtype, error))
     return FALSE;
+  if (s->model != NULL && (s->scheduler->features & SCHEDULER_IS_SGLANG))
+    model_set_state_bits(s->model, s->model->sglang_state_bits);
   if (settings->device != NULL && !read_costs(r, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;

@@ -348,6 +348,14 @@ model_kv_bytes_per_token(const Model *model)
   return model_rank_kv_bytes(model, 1);
 }
 
+void
+model_set_state_bits(Model *model, guint32 bits)
+{
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].mixer.kind == MIXER_RECURRENT)
+      model->kinds[i].mixer.state_bits = bits;
+}
+
 guint64
 model_rank_state_bytes(const Model *model, guint32 tp)
 {

@@ -27,6 +27,7 @@ typedef struct {
   /* The context that engines serve by default (models/context.h). */
   guint32 unstretched_position; /* vLLM from 0.11.1 on; 0: max_position */
   guint32 sglang_position;
+  guint32 sglang_state_bits; /* of an element of a recurrent state under SGLang */
   guint32 learned_positions; /* rows of a learned position table (OPT), 0 with rotary embedding */
   guint32 rotary_dim;        /* elements of a head that are rotated; 0 without rotary embedding */
   gboolean tied_embeddings;  /* the output head is the embedding's table */
@@ -94,6 +95,8 @@ guint64 model_weight_bytes(const Model *model); /* with scales; norms, embedding
 guint64 model_kv_bytes_per_token(const Model *model);
 /* The same on one of `tp` ranks. */
 guint64 model_rank_kv_bytes(const Model *model, guint32 tp);
+/* Sets how wide an element of the recurrent states is; what convolutions keep stays as it is. */
+void model_set_state_bits(Model *model, guint32 bits);
 /* Bytes of the recurrent layers' states, a sequence, on one of `tp` ranks; 0: it has none. */
 guint64 model_rank_state_bytes(const Model *model, guint32 tp);
 /* Bytes that one of `tp` ranks holds after loading: its parts of the matrices, its own copy of what

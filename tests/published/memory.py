@@ -247,6 +247,15 @@ def test_sglang_states():
               "64", "--trace", "demo", "--limit", "1", "--format", "json"]
     said = next(sentence for sentence in succeed(*groups).json["config"]["assumed"] if "recurrent states" in sentence)
     check_equal(said.split()[0], "32", said)
+    # mamba2_state_dtype: 32 bits unless mamba_ssm_dtype says otherwise. 36 layers of 32 states of 128 x 128, and 3 inputs of 8192 at 16 bits.
+    config = json.loads(read(source("tests", "models", "families", "qwen3-next-80b-a3b.json")))
+    for dtype, bits in ((None, 32), ("bfloat16", 16)):
+        write("states.json", json.dumps({**config, "mamba_ssm_dtype": dtype} if dtype else config))
+        run = succeed("run", "--model", "states.json", "--device", "h200", "--scheduler", "sglang", "--tensor-parallel-size", "2", "--trace", "demo",
+                      "--limit", "1", "--format", "json").json["config"]
+        said = next(sentence for sentence in run["assumed"] if "recurrent states" in sentence)
+        size = 36 * (32 * 128 * 128 * bits / 8 + 3 * 8192 * 2) / 2 / 1024 ** 2
+        check("recurrent states of %.1f MiB" % size in said, said)
 
 
 def test_sglang_windows():
