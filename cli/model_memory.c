@@ -129,6 +129,7 @@ find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **e
                              ? memory->log->utilization
                              : defaults.gpu_memory_utilization;
   request->block_size = defaults.block_size;
+  memory->replaced_block = defaults.replaced_block;
   memory->model->state_alignment = defaults.state_alignment;
   memory->terms = find_terms(memory, &defaults);
   if (!parse_count(options->tensor_parallel_size, "--tensor-parallel-size", MOST_RANKS,
@@ -348,15 +349,19 @@ model_memory_append(const ModelMemory *memory, GString *text)
       server->model->draft_tokens > 0
           ? g_strdup_printf(", num_speculative_tokens %u", server->model->draft_tokens)
           : g_strdup("");
+  g_autofree char *replaced =
+      memory->replaced_block > 0
+          ? g_strdup_printf(" (it replaces the %u that are typed)", memory->replaced_block)
+          : g_strdup("");
 
-  g_string_append_printf(text,
-                         "\nOn %u x %s under %s: %.3g of the memory, max_num_batched_tokens %u, "
-                         "max_num_seqs %u, max_model_len %u, blocks of %u tokens%s%s; each card:\n",
-                         server->tensor_parallel_size, memory->device->name,
-                         memory->scheduler->name, memory->request.utilization,
-                         server->max_num_batched_tokens, server->max_num_seqs,
-                         memory->terms.max_model_len, memory->request.block_size,
-                         server->eager ? ", enforce_eager" : "", drafts);
+  g_string_append_printf(
+      text,
+      "\nOn %u x %s under %s: %.3g of the memory, max_num_batched_tokens %u, "
+      "max_num_seqs %u, max_model_len %u, blocks of %u tokens%s%s%s; each card:\n",
+      server->tensor_parallel_size, memory->device->name, memory->scheduler->name,
+      memory->request.utilization, server->max_num_batched_tokens, server->max_num_seqs,
+      memory->terms.max_model_len, memory->request.block_size, replaced,
+      server->eager ? ", enforce_eager" : "", drafts);
   append_sum(memory, text);
   g_string_append_printf(text, "The activation's peak is in: %s.\n",
                          memory->pool.server.activation_peak);

@@ -22,9 +22,10 @@ typedef struct {
   PoolLogTerms terms;
   const SchedulerClass *scheduler;
   Device *device;
-  StartupLog *log; /* NULL: no --log */
-  Model *model;    /* as this server has it: with the layers that draft, if any do */
-  char *left_out;  /* what the log's server drafts by, which is not counted; NULL: nothing */
+  StartupLog *log;        /* NULL: no --log */
+  guint32 replaced_block; /* tokens, as typed, where the engine has another; 0: it has not */
+  Model *model;           /* as this server has it: with the layers that draft, if any do */
+  char *left_out;         /* what the log's server drafts by, which is not counted; NULL: nothing */
 } ModelMemory;
 
 /* Resolves the options and sizes the pool; what is not typed (block_size: 0) is the log's, or the

@@ -99,8 +99,24 @@ leaves_states_uncached(const Scenario *s)
          s->model != NULL && model_rank_state_bytes(s->model, 1) > 0;
 }
 
+/* Turns a switch off that the engine has not on this card, and says so. */
 static void
-resolve_switches(Resolver *r)
+turn_off(const Resolver *r, const char *key, gboolean *is_on)
+{
+  const Scenario *s = r->scenario;
+  g_autofree char *option = option_of(key);
+
+  if (*is_on && is_typed(r, key))
+    resolver_doubt(r, "--%s: %s turns it off on %s, whose kernels of latent attention lack it",
+                   option, s->scheduler->name, s->device->name);
+  else if (*is_on)
+    resolver_origin(r, key, "off: %s has it with latent attention on Hopper and Blackwell alone",
+                    s->scheduler->name);
+  *is_on = FALSE;
+}
+
+static void
+resolve_switches(Resolver *r, const EngineDefaults *defaults)
 {
   const Settings *settings = r->settings;
   const Scenario *s = r->scenario;
@@ -122,6 +138,10 @@ resolve_switches(Resolver *r)
                     settings->reserve_full_isl, TRUE);
   c->chunked_prefill = choose(r, "enable_chunked_prefill", settings->chunked_prefill,
                               has(s, SCHEDULER_CHUNKS_BY_DEFAULT), s->scheduler->name) != 0;
+  if (defaults->lacks_cached_context) {
+    turn_off(r, "enable_prefix_caching", &c->prefix_caching);
+    turn_off(r, "enable_chunked_prefill", &c->chunked_prefill);
+  }
 }
 
 static void
@@ -210,11 +230,11 @@ note_block_size(const Resolver *r, const EngineDefaults *defaults)
   gboolean by_card = s->scheduler->version > 0 || has(s, SCHEDULER_HAS_CAPACITY_POLICY);
 
   if (is_typed(r, "block_size")) {
-    if (defaults->forced_block > 0)
+    if (defaults->replaced_block > 0)
       resolver_doubt(r,
-                     "--block-size %u: a server of %s sets blocks of %u tokens on %s, as latent "
-                     "attention's kernels want, whatever is typed; the run has what is typed",
-                     s->config.block_size, s->scheduler->name, defaults->forced_block,
+                     "--block-size %u: %s replaces it by blocks of %u tokens on %s, as latent "
+                     "attention's kernels want",
+                     defaults->replaced_block, s->scheduler->name, s->config.block_size,
                      s->device->name);
     return;
   }
@@ -268,7 +288,7 @@ resolver_limits(Resolver *r)
   EngineDefaults defaults = engine_defaults_find(&setup);
 
   resolve_rest(r, &defaults);
-  resolve_switches(r);
+  resolve_switches(r, &defaults);
   resolve_length(r, &defaults);
   resolve_batch(r, &defaults);
   s->gpu_memory_utilization = settings->gpu_memory_utilization;

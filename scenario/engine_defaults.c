@@ -12,6 +12,8 @@
 #define BLOCK_TOKENS 16
 /* Since when the backend says which blocks it prefers, and blocks that kernels want. */
 #define PREFERS_SINCE 18
+/* Since when a multiple of what a kernel wants is left as it is typed. */
+#define MULTIPLES_SINCE 12
 #define FLASHMLA_TOKENS 64
 #define CUTLASS_TOKENS 128
 #define FLASHINFER_TOKENS 64
@@ -120,15 +122,33 @@ default_block(const EngineSetup *setup)
              : forced_block(mixer, version, capability);
 }
 
+/* Whether a server that wants blocks of `block` tokens, more than usual, leaves a typed size alone.
+ * Until 0.11 it has to be that very size, and always with sparse attention; then a multiple will
+ * do, and of FlashInfer's, which are of 64 tokens up to 0.17, 32, too. */
+static gboolean
+takes_typed(const EngineSetup *setup, guint32 typed, guint32 block)
+{
+  guint32 version = setup->scheduler->version;
+  guint major = (guint)device_compute_capability(setup->device);
+
+  if (version < MULTIPLES_SINCE || latent_mixer(setup->model)->kind == MIXER_SPARSE)
+    return typed == block;
+  return typed % block == 0 ||
+         (major == 10 && block == FLASHINFER_TOKENS && typed == FLASHINFER_LEAST_TOKENS);
+}
+
+/* The typed size, or the engine's; where that replaces what is typed, both are told. */
 static void
 find_block(const EngineSetup *setup, EngineDefaults *found)
 {
-  guint32 block = default_block(setup);
+  guint32 block = default_block(setup), typed = setup->block_size;
+  gboolean forces = setup->scheduler->version < PREFERS_SINCE && block > BLOCK_TOKENS;
 
-  found->block_size = setup->block_size > 0 ? setup->block_size : block;
-  if (setup->scheduler->version < PREFERS_SINCE && found->block_size % block != 0 &&
-      block > BLOCK_TOKENS)
-    found->forced_block = block;
+  found->block_size = block;
+  if (typed > 0 && forces && !takes_typed(setup, typed, block))
+    found->replaced_block = typed;
+  else if (typed > 0)
+    found->block_size = typed;
 }
 
 /* TensorRT-LLM's: py_executor_creator.py sets FlashMLA's blocks where ModelConfig.enable_flash_mla,
@@ -139,11 +159,26 @@ find_trtllm_block(const EngineSetup *setup, EngineDefaults *found)
   const Mixer *mixer = latent_mixer(setup->model);
   gboolean flash_mla = mixer != NULL && mixer->latent_dim + mixer->rope_dim == 576 &&
                        device_compute_capability(setup->device) == 9;
+  guint32 typed = setup->block_size;
 
-  found->block_size = setup->block_size > 0 ? setup->block_size
-                      : flash_mla           ? FLASHMLA_TOKENS
-                                            : TRTLLM_BLOCK_TOKENS;
-  found->forced_block = flash_mla && found->block_size != FLASHMLA_TOKENS ? FLASHMLA_TOKENS : 0;
+  found->replaced_block = flash_mla && typed > 0 && typed != FLASHMLA_TOKENS ? typed : 0;
+  found->block_size = flash_mla ? FLASHMLA_TOKENS : typed > 0 ? typed : TRTLLM_BLOCK_TOKENS;
+}
+
+/* Of the same file: where it turns enable_block_reuse and enable_chunked_context off with latent
+ * attention. A card without CUDA, or none that is known, is not asked. */
+static gboolean
+lacks_cached_context(const EngineSetup *setup)
+{
+  static const double with[] = {9.0, 10.0, 10.3, 12.0};
+  double capability = device_compute_capability(setup->device);
+
+  if (latent_mixer(setup->model) == NULL || capability == 0)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(with); i++)
+    if (capability == with[i])
+      return FALSE;
+  return TRUE;
 }
 
 EngineDefaults
@@ -165,6 +200,7 @@ engine_defaults_find(const EngineSetup *setup)
     found.max_num_seqs = TRTLLM_SEQS;
     found.max_num_batched_tokens = found.least_batched_tokens = TRTLLM_TOKENS;
     find_trtllm_block(setup, &found);
+    found.lacks_cached_context = lacks_cached_context(setup);
   }
   found.state_alignment =
       state_kernels_find(setup->model, found.block_size, setup->scheduler->version,

@@ -9,8 +9,9 @@
  *     0.12 on, since 0.11.0 does not have it.
  *   - Blocks are of 16 tokens, but where the kernels of latent attention want others (platforms/
  *     cuda.py up to 0.17; since, get_preferred_block_size() of the backend that the card, the head
- *     and the type of the KV lead to). Up to 0.17 these replace what is typed, too, but for their
- *     multiples.
+ *     and the type of the KV lead to). Up to 0.17 these replace what is typed, too: up to 0.11.0,
+ * and with sparse attention up to 0.17, all other sizes; from 0.11.1 on, here from 0.12 on, those
+ * that are no multiples (check_and_update_config()).
  *   - Beside recurrent states a block is a multiple of so many tokens (state_kernels_find()).
  * SchedulerFeatures says which switches are on by default. New rules are a row of the table in
  * engine_defaults.c, or a line of its functions of blocks.
@@ -37,9 +38,12 @@ typedef struct {
   guint32 max_num_batched_tokens; /* with chunked prefill */
   guint32 least_batched_tokens;   /* without it: this, or max_model_len if that is more */
   double gpu_memory_utilization;
-  guint32 block_size;          /* tokens; what is typed, if it is */
-  guint32 forced_block;        /* what such a server sets, whatever is typed; 0: it takes that */
-  guint32 state_alignment;     /* tokens; Model has it, too */
+  guint32 block_size;      /* tokens; what is typed, if the engine takes it */
+  guint32 replaced_block;  /* what is typed and is replaced by block_size; 0: nothing */
+  guint32 state_alignment; /* tokens; Model has it, too */
+  /* TensorRT-LLM's kernels of latent attention on this card read no KV from before the step: it
+   * neither reuses blocks nor cuts prompts, whatever is typed. */
+  gboolean lacks_cached_context;
   gboolean serves_unstretched; /* of LongRoPE, the length before it is stretched */
 } EngineDefaults;
 

@@ -225,7 +225,7 @@ def test_defaults():
 
 
 def test_blocks():
-    """A block is what the engine's kernels want of the model on the card; what is typed is taken, and told where a server would not"""
+    """A block is what the engine's kernels want of the model on the card; what is typed is taken, or replaced as the version does, and told"""
     def run(scheduler, model, device, *words):
         return execute("run", "--model", model, "--device", device, "--tensor-parallel-size", "8", "--scheduler", scheduler,
                        "--trace", "demo", "--limit", "2", "--kv-memory", "4GiB", "--format", "json", *words)
@@ -242,10 +242,15 @@ def test_blocks():
         check(key in found["defaults"], found["defaults"])
     kept = run("sglang", "qwen3.5-397b-a17b", "b200", "--disable-overlap-schedule")
     check_equal(json.loads(kept.out)["config"]["page_size"], 1)
-    forced = run("vllm-0.14", "deepseek-r1", "h200", "--block-size", "16")
-    check_equal(json.loads(forced.out)["config"]["block_size"], 16)
-    check("--block-size 16: a server of vllm-0.14 sets blocks of 64 tokens on h200" in forced.err, forced.err)
-    check("--block-size" not in run("vllm-0.14", "deepseek-r1", "h200", "--block-size", "128").err)
+    for scheduler, typed, tokens in (("vllm-0.14", 16, 64), ("vllm-0.14", 128, 128), ("vllm-0.11", 128, 64), ("trtllm", 32, 64),
+                                     ("vllm-0.18", 128, 128)):
+        done = run(scheduler, "deepseek-r1", "h200", "--block-size", str(typed))
+        check_equal(json.loads(done.out)["config"]["block_size"], tokens, (scheduler, typed))
+        told = "--block-size %d: %s replaces it by blocks of %d tokens on h200" % (typed, scheduler, tokens)
+        check_equal(told in done.err, typed != tokens, done.err)
+    words = ["--device", "h200", "--tensor-parallel-size", "8", "--scheduler", "vllm-0.11", "--block-size"]
+    check("blocks of 64 tokens (it replaces the 128 that are typed)" in succeed("model", "show", "deepseek-r1", *words, "128").text)
+    check("replaces" not in succeed("model", "show", "deepseek-r1", *words, "64").text)
     shown = json.loads(succeed("model", "show", "deepseek-r1", "--device", "b200", "--tensor-parallel-size", "8", "--format", "json").out)
     check_equal(shown["server"]["block_size"], 32)
 

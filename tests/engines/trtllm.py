@@ -2,7 +2,7 @@
 """TensorRT-LLM by its published rules: block reuse, and how contexts share a step."""
 import json
 
-from spillway_test import all_tests, check, check_equal, main, read_json_lines, run_json, write
+from spillway_test import all_tests, check, check_equal, execute, main, read_json_lines, run_json, write
 
 BASE = ["--executor", "unit", "--scheduler", "trtllm", "--block-size", "16", "--decisions", "log.jsonl"]
 CHUNKED = ["--enable-chunked-prefill", "--no-enable-prefix-caching"]
@@ -91,6 +91,25 @@ def test_a_context_has_all_its_blocks_at_once():
                                                 "--capacity-policy", "max-utilization"]
     run_json(*BASE, *words)
     check_equal([line["gpu_free"] for line in decisions()][:3], [30, 30, 30])
+
+
+def test_latent_attention_without_cached_context():
+    """Where its kernels of latent attention read no KV from before the step, blocks are not reused and prompts not cut"""
+    words = trace("again.jsonl", (64, 4, [1, 2, 3, 4]), (64, 4, [1, 2, 3, 5])) + ["--model", "deepseek-r1", "--max-model-len", "100",
+                                                                                  "--num-gpu-blocks", "40", "--max-num-seqs", "1"]
+    for card, reuses in (("a100-80gb", False), ("h200", True)):
+        run = execute("run", *BASE, *words, "--block-size", "16", "--device", card, "--format", "json")
+        config = json.loads(run.out)["config"]
+        check_equal((config["enable_prefix_caching"], config["enable_chunked_prefill"]), (reuses, False), card)
+        check_equal("latent attention on Hopper" in config["defaults"]["enable_prefix_caching"], not reuses, config["defaults"])
+        typed = execute("run", *BASE, *words, "--device", card, "--enable-prefix-caching", "--enable-chunked-prefill", "--format", "json")
+        config = json.loads(typed.out)["config"]
+        check_equal((config["enable_prefix_caching"], config["enable_chunked_prefill"]), (reuses, reuses), card)
+        for option in ("--enable-prefix-caching", "--enable-chunked-prefill"):
+            check_equal(option + ": trtllm turns it off on a100-80gb" in typed.err, not reuses, typed.err)
+    plain = run_json(*BASE, *trace("again.jsonl", (64, 4, [1, 2, 3, 4])), "--model", "llama-2-7b", "--device", "a100-80gb",
+                     "--num-gpu-blocks", "40", "--max-model-len", "100")
+    check_equal(plain["config"]["enable_prefix_caching"], True)
 
 
 def test_defaults():

@@ -98,7 +98,7 @@ test_blocks(void)
   static const struct {
     const char *scheduler, *card, *kind;
     guint32 head, kv_bits, typed;
-    guint32 block, forced, alignment;
+    guint32 block, replaced, alignment;
   } rows[] = {
       {"vllm-0.5", "h200", "latent", 128, 16, 0, 16, 0, 16},
       {"vllm-0.8", "h200", "latent", 128, 16, 0, 64, 0, 16},
@@ -108,7 +108,22 @@ test_blocks(void)
       {"vllm-v1", "b300", "latent", 128, 16, 0, 16, 0, 16},
       {"vllm-0.13", "b300", "latent", 128, 16, 0, 128, 0, 64},
       {"vllm-0.14", "h200", "latent", 128, 8, 0, 64, 0, 64},
-      {"vllm-0.14", "h200", "latent", 128, 16, 16, 16, 64, 64},
+      {"vllm-0.8", "h200", "latent", 128, 16, 128, 64, 128, 16},
+      {"vllm-0.9", "h200", "latent", 128, 16, 64, 64, 0, 16},
+      {"vllm-0.9", "a100-80gb", "latent", 128, 16, 128, 128, 0, 16},
+      {"vllm-v1", "b200", "latent", 128, 16, 256, 128, 256, 16},
+      {"vllm-0.11", "h200", "latent", 128, 16, 128, 64, 128, 64},
+      {"vllm-0.11", "b200", "latent", 128, 16, 256, 128, 256, 64},
+      {"vllm-0.11", "b200", "sparse", 128, 16, 128, 64, 128, 64},
+      {"vllm-0.12", "h200", "latent", 128, 16, 128, 128, 0, 64},
+      {"vllm-0.12", "b200", "latent", 128, 16, 64, 128, 64, 64},
+      {"vllm-0.12", "h200", "sparse", 128, 16, 128, 64, 128, 64},
+      {"vllm-0.17", "h200", "sparse", 128, 16, 128, 64, 128, 64},
+      {"vllm-0.18", "h200", "sparse", 128, 16, 128, 128, 0, 64},
+      {"vllm-0.15", "b200", "latent", 128, 16, 32, 32, 0, 64},
+      {"vllm-0.15", "b200", "latent", 128, 16, 16, 64, 16, 64},
+      {"vllm-0.15", "h200", "latent", 128, 16, 32, 64, 32, 64},
+      {"vllm-0.14", "h200", "latent", 128, 16, 16, 64, 16, 64},
       {"vllm-0.14", "h200", "latent", 128, 16, 128, 128, 0, 64},
       {"vllm-0.15", "b200", "latent", 128, 16, 0, 64, 0, 64},
       {"vllm-0.17", "b200", "latent", 192, 16, 0, 128, 0, 64},
@@ -134,7 +149,7 @@ test_blocks(void)
       {"vllm-0.19", "h200", "plain", 0, 16, 64, 64, 0, 16},
       {"vllm-0.20", "h200", "plain", 0, 16, 64, 64, 0, 64},
       {"trtllm", "h200", "latent", 128, 16, 0, 64, 0, 16},
-      {"trtllm", "h200", "latent", 128, 16, 32, 32, 64, 16},
+      {"trtllm", "h200", "latent", 128, 16, 32, 64, 32, 16},
       {"trtllm", "b200", "latent", 128, 16, 0, 32, 0, 16},
       {"trtllm", "h200", "plain", 0, 16, 0, 32, 0, 16},
   };
@@ -150,8 +165,35 @@ test_blocks(void)
     g_test_message("%s on %s: %s, %u, %u bits, typed %u", rows[i].scheduler, rows[i].card,
                    rows[i].kind, rows[i].head, rows[i].kv_bits, rows[i].typed);
     g_assert_cmpuint(found.block_size, ==, rows[i].block);
-    g_assert_cmpuint(found.forced_block, ==, rows[i].forced);
+    g_assert_cmpuint(found.replaced_block, ==, rows[i].replaced);
     g_assert_cmpuint(found.state_alignment, ==, rows[i].alignment);
+  }
+}
+
+/* The list in py_executor_creator.py. */
+static void
+test_cached_context(void)
+{
+  static const struct {
+    const char *scheduler, *card, *kind;
+    gboolean lacks;
+  } rows[] = {
+      {"trtllm", "a100-80gb", "latent", TRUE}, {"trtllm", "l40s", "latent", TRUE},
+      {"trtllm", "l40s", "sparse", TRUE},      {"trtllm", "a100-80gb", "plain", FALSE},
+      {"trtllm", "h200", "latent", FALSE},     {"trtllm", "b200", "latent", FALSE},
+      {"trtllm", "b300", "latent", FALSE},     {"trtllm", "rtx-pro-6000", "latent", FALSE},
+      {"trtllm", "mi300x", "latent", FALSE},   {"trtllm", NULL, "latent", FALSE},
+      {"vllm", "a100-80gb", "latent", FALSE},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autoptr(Device) device = rows[i].card != NULL ? shipped_device(rows[i].card) : NULL;
+    g_autoptr(Model) model = latent_model(rows[i].kind, 128, 16);
+    const EngineSetup setup = {.scheduler = scheduler_class_from_name(rows[i].scheduler, NULL),
+                               .device = device,
+                               .model = model};
+    g_test_message("%s, %s, %s", rows[i].scheduler, rows[i].card, rows[i].kind);
+    g_assert_cmpint(engine_defaults_find(&setup).lacks_cached_context, ==, rows[i].lacks);
   }
 }
 
@@ -162,5 +204,6 @@ main(int argc, char **argv)
   g_test_add_func("/defaults/batches", test_batches);
   g_test_add_func("/defaults/utilization", test_utilization);
   g_test_add_func("/defaults/blocks", test_blocks);
+  g_test_add_func("/defaults/cached-context", test_cached_context);
   return g_test_run();
 }
