@@ -64,7 +64,7 @@ list_policies(PolicyKindIndex kind, gboolean names_only)
   for (guint i = 0; (policy = policy_kinds[kind].entry(i)) != NULL; i++) {
     print_entry(policy->name, policy->help, names_only);
     for (const PolicyOption *o = policy->options; o->name != NULL && !names_only; o++)
-      printf("    --%s %s: %s (default %g)\n", o->name, o->argument, o->help, o->fallback);
+      printf("    --%s %s: %s (default %.15g)\n", o->name, o->argument, o->help, o->fallback);
   }
 }
 

@@ -64,7 +64,7 @@ static GOptionEntry
 policy_entry(const PolicyOptionPlace *place, GStringChunk *texts)
 {
   g_autofree char *help =
-      g_strdup_printf("%s %s: %s (default %g)", place->kind->option, place->policy->name,
+      g_strdup_printf("%s %s: %s (default %.15g)", place->kind->option, place->policy->name,
                       place->option->help, place->option->fallback);
 
   return (GOptionEntry){

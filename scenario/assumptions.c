@@ -348,6 +348,8 @@ scenario_assume_parallel(const Scenario *s, const Settings *settings, const Roof
     add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "
                               "their queues at once",
                               s->data_parallel_size));
+  if (s->router->assumes != NULL)
+    add(list, g_strdup(s->router->assumes));
   if (settings->enable_dp_attention)
     add(list, g_strdup("layers without experts and the output head are whole in each group, where "
                        "SGLang splits them over all devices"));

@@ -14,6 +14,7 @@
 #include "typed.h"
 #include "executors.h"
 #include "live/executor_live.h"
+#include "sim/clients/turns.h"
 #include "sim/pipeline.h"
 #include "sim/units.h"
 #include "resolve.h"
@@ -417,6 +418,8 @@ scenario_client_new(const Scenario *scenario, const Workload **workload, Workloa
   if (scenario->max_concurrency == 0 && (*workload)->turns == NULL)
     return client_behind(client_trace_new(*workload), &scenario->front_end);
   *workload = *own = workload_copy(*workload);
+  if (scenario->router->needs_sessions && (*own)->turns != NULL)
+    turns_note_sessions(*own);
   return client_behind(client_waiting_new(*own, scenario->max_concurrency), &scenario->front_end);
 }
 

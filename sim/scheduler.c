@@ -226,6 +226,7 @@ void
 scheduler_arrive(Scheduler *self, guint32 request)
 {
   waiting_queue_add(&self->waiting, request);
+  self->unfinished_tokens += workload_request(self->workload, request)->prompt_tokens;
 }
 
 static Sequence *

@@ -35,6 +35,8 @@ struct Scheduler {
   SequenceQueue left;       /* ended since scheduler_take_left() */
   SequenceQueue scratch[7]; /* an engine's lists within a decision; else empty */
   GArray *scratch_requests; /* of guint32: the same for requests */
+  guint64
+      unfinished_tokens;    /* prompts, and outputs so far, of all that have arrived and not left */
   Sequence *spare;          /* to be used again, linked by `next` */
 
   /* Settings that hold from the first step on. */

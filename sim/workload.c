@@ -68,6 +68,8 @@ workload_copy(const Workload *workload)
     g_ptr_array_ref(copy->names);
   if (copy->turns != NULL)
     own_all(copy);
+  if (copy->sessions != NULL)
+    copy->sessions = g_array_copy(copy->sessions);
   return copy;
 }
 
@@ -81,6 +83,7 @@ workload_free(Workload *workload)
   g_clear_pointer(&workload->ids, g_array_unref);
   g_clear_pointer(&workload->priorities, g_array_unref);
   g_clear_pointer(&workload->turns, g_array_unref);
+  g_clear_pointer(&workload->sessions, g_array_unref);
   g_clear_pointer(&workload->names, g_ptr_array_unref);
   g_free(workload);
 }
@@ -206,7 +209,7 @@ void
 workload_swap(Workload *workload, guint32 a, guint32 b)
 {
   GArray *const arrays[] = {workload->requests, workload->ids, workload->priorities,
-                            workload->turns};
+                            workload->turns, workload->sessions};
 
   for (guint i = 0; i < G_N_ELEMENTS(arrays) && a != b; i++)
     if (arrays[i] != NULL)

@@ -37,6 +37,7 @@ typedef struct {
   GArray *priorities; /* of gint32, one a request; NULL where all are 0. Kept for conversion */
   GArray *turns; /* of Turn, one a request; NULL where none waits for another. The arrival_ps of
                     one that does is the earliest possible */
+  GArray *sessions;        /* of guint32, one a request, noted by turns_note_sessions(); or NULL */
   gboolean has_max_tokens; /* some request's limit is more than its output */
 } Workload;
 
@@ -119,6 +120,14 @@ static inline const Turn *
 workload_turn(const Workload *workload, guint32 index)
 {
   return &g_array_index(workload->turns, Turn, index);
+}
+
+/* A number below workload_count() that the requests of a session share, and no other has; without
+ * noted sessions each request is one. */
+static inline guint32
+workload_session(const Workload *workload, guint32 index)
+{
+  return workload->sessions != NULL ? g_array_index(workload->sessions, guint32, index) : index;
 }
 
 /* Swaps two requests with all that is theirs; Turn.after keeps its values. */

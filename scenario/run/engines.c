@@ -6,19 +6,19 @@ Engines *
 engines_new(const Scenario *s, const SchedulerConfig *config, const Workload *workload,
             Executor *executor)
 {
+  const gboolean is_sglang = (s->scheduler->features & SCHEDULER_IS_SGLANG) != 0;
+  const RouterPolicy *own = is_sglang ? &router_round_robin : &router_least_requests;
+  const PolicyValues own_options = policy_fallbacks(&own->base);
   Engines *engines = g_new0(Engines, 1);
 
   g_assert(executor == NULL || s->data_parallel_size == 1);
   engines->n = s->data_parallel_size;
-  engines->router = s->router;
-  engines->router_options = s->router_options;
-  if (s->router->choose == NULL) {
-    engines->router = (s->scheduler->features & SCHEDULER_IS_SGLANG) != 0 ? &router_round_robin
-                                                                          : &router_least_requests;
-    engines->router_options = policy_fallbacks(&engines->router->base);
-  }
+  engines->workload = workload;
+  if (s->router->choose != NULL)
+    routing_init(&engines->routing, s->router, &s->router_options, engines->n, 1);
+  else
+    routing_init(&engines->routing, own, &own_options, engines->n, 1);
   random_init(&engines->stream, s->router_seed, STREAM_ROUTER);
-  engines->loads = g_new0(RouterLoad, engines->n);
   engines->instances = g_new0(LoopInstance, engines->n);
   for (guint i = 0; i < engines->n; i++)
     engines->instances[i] = (LoopInstance){
@@ -38,7 +38,7 @@ engines_free(Engines *engines)
     executor_free(engines->instances[i].executor);
   }
   g_free(engines->instances);
-  g_free(engines->loads);
+  routing_clear(&engines->routing);
   g_free(engines);
 }
 
@@ -46,23 +46,11 @@ static guint
 route(gpointer data, const LoopInstance *instances, guint n, guint32 request)
 {
   Engines *engines = data;
-  RouterQuery query = {.loads = engines->loads,
-                       .n = n,
-                       .request = request,
-                       .any = (guint)random_below(&engines->stream, n),
-                       .other = (guint)random_below(&engines->stream, n - 1),
-                       .options = &engines->router_options};
+  guint any = (guint)random_below(&engines->stream, n);
+  guint other = (guint)random_below(&engines->stream, n - 1);
 
-  query.other += query.other >= query.any;
-  for (guint i = 0; i < n; i++) {
-    const Scheduler *scheduler = instances[i].scheduler;
-    guint32 running = scheduler->running.length;
-    engines->loads[i] = (RouterLoad){.running = running,
-                                     .waiting = scheduler_unfinished(scheduler) - running,
-                                     .used_blocks = scheduler->pool.total_blocks -
-                                                    pool_unheld_blocks(&scheduler->pool)};
-  }
-  return engines->router->choose(engines->router, &query);
+  return routing_choose(&engines->routing, instances, engines->workload, request, any,
+                        other + (other >= any));
 }
 
 void

@@ -2,16 +2,15 @@
 #pragma once
 
 #include "scenario/scenario.h"
-#include "sim/loop.h"
+#include "sim/policies/routing.h"
 #include "traces/random.h"
 
 typedef struct {
   guint n;
   LoopInstance *instances; /* [n] */
-  const RouterPolicy *router;
-  PolicyValues router_options;
+  const Workload *workload;
+  Routing routing;
   RandomStream stream; /* of the router */
-  RouterLoad *loads;   /* [n] */
 } Engines;
 
 /* New engines. executor: of the only engine, which takes it over; NULL: the scenario's class

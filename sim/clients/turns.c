@@ -133,3 +133,23 @@ turns_leave(Turns *turns, guint32 place, gint64 at_ps)
     push(turns, i);
   }
 }
+
+void
+turns_note_sessions(Workload *workload)
+{
+  guint32 n = workload_count(workload);
+  guint32 *first;
+
+  g_clear_pointer(&workload->sessions, g_array_unref);
+  workload->sessions = g_array_sized_new(FALSE, FALSE, sizeof(guint32), n + 1);
+  g_array_set_size(workload->sessions, n);
+  first = (guint32 *)(gpointer)workload->sessions->data;
+  for (guint32 i = 0; i < n; i++)
+    first[i] = NO_TURN;
+  for (guint32 i = 0; i < n; i++) {
+    guint32 root = i;
+    while (first[root] == NO_TURN && workload_turn(workload, root)->after != NO_TURN)
+      root = workload_turn(workload, root)->after;
+    first[i] = first[root] != NO_TURN ? first[root] : root;
+  }
+}

@@ -21,3 +21,7 @@ void turns_place_next(Turns *turns, guint32 place);
 void turns_take(Turns *turns, guint32 place, gint64 at_ps);
 /* The request at that place has left: those that wait for it can arrive their delays later. */
 void turns_leave(Turns *turns, guint32 place, gint64 at_ps);
+
+/* Notes of each request its session, in workload->sessions: the index, as it is now, of the first
+ * of the requests that wait for one another's answers. workload: with turns. */
+void turns_note_sessions(Workload *workload);

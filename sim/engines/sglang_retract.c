@@ -31,6 +31,7 @@ lose_flying_token(Scheduler *self, Sequence *sequence)
     return;
   sequence->in_flight = sequence->ending = FALSE;
   sequence->generated_tokens--;
+  self->unfinished_tokens--;
   self->lost_tokens++;
 }
 

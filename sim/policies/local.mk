@@ -19,13 +19,18 @@ libspillway_sim_a_SOURCES += \
   %D%/overflow/swap_free.c \
   %D%/overflow/threshold.c \
   %D%/price.c %D%/price.h \
+  %D%/prompt_tree.c %D%/prompt_tree.h \
   %D%/router.c %D%/router.h \
   %D%/router/engine.c \
   %D%/router/least_kv.c \
   %D%/router/least_requests.c \
+  %D%/router/least_tokens.c \
+  %D%/router/prefix.c \
   %D%/router/random.c \
   %D%/router/round_robin.c \
+  %D%/router/session.c \
   %D%/router/two_choices.c \
+  %D%/routing.c %D%/routing.h \
   %D%/victim.c %D%/victim.h \
   %D%/victim/cheapest.c \
   %D%/victim/fewest_outputs.c \

@@ -4,6 +4,18 @@ const RouterPolicy *const router_policies[] = {
     ROUTER_POLICIES(POLICY_ENTRY) NULL,
 };
 
+static double
+requests_of(const RouterQuery *query G_GNUC_UNUSED, const RouterLoad *engine)
+{
+  return (double)engine->running + engine->waiting;
+}
+
+guint
+router_fewest_requests(const RouterQuery *query)
+{
+  return router_least(query, requests_of);
+}
+
 guint
 router_least(const RouterQuery *query,
              double (*load)(const RouterQuery *query, const RouterLoad *engine))

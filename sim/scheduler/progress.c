@@ -15,6 +15,7 @@ leave(Scheduler *self, Sequence *sequence, RequestStatus status, gint64 end_ps)
     sequence_queue_remove(sequence);
   scheduler_take_kept(self, sequence);
   self->changes++;
+  self->unfinished_tokens -= sequence_length(sequence);
   sequence->ended = TRUE;
   sequence->result.status = status;
   sequence->result.finish_ps = end_ps;
@@ -92,6 +93,7 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps)
     scheduler_tick(self, step, repeats);
   step->ends = self->ended_in_flight->len > 0;
   self->executed += step->n_sequences > 0 ? repeats : 0;
+  self->unfinished_tokens += (guint64)tokens * repeats;
   return tokens;
 }
 

@@ -38,7 +38,7 @@ def test_routers():
     load = [*DENSE, *LOAD, "--request-rate", "60", "--kv-memory", "1%", "--data-parallel-size", "3"]
     of = lambda *words: without(run_json(*load, *words), "config")
     names = succeed("list", "routers", "--names").text.split()
-    check({"engine", "round-robin", "random", "least-requests", "least-kv", "two-choices"} <= set(names), names)
+    check({"engine", "round-robin", "random", "least-requests", "least-tokens", "least-kv", "two-choices", "prefix", "session"} <= set(names), names)
     runs = {name: of("--router", name) for name in names}
     for name in names:
         check_equal(of("--router", name, "--no-stride"), runs[name], name)
@@ -46,7 +46,8 @@ def test_routers():
     check_equal(of(), runs["engine"])
     check_equal(runs["least-requests"], runs["engine"])  # vLLM's own
     check_equal(of("--scheduler", "sglang"), of("--scheduler", "sglang", "--router", "round-robin"))
-    check(len({json.dumps(run) for run in runs.values()}) == len(names) - 1)
+    check_equal(runs["prefix"], runs["round-robin"])  # as long prompts as these, none of which begins as another
+    check(len({json.dumps(run) for name, run in runs.items() if name not in ("prefix", "session")}) == len(names) - 3)
     check(of("--router", "random", "--seed", "4") != runs["random"])
     check(of("--router", "least-requests", "--router-waiting-weight", "0") != runs["least-requests"])
     # Where every second request is long, dealing by turn gives all of them to one engine of two.
@@ -57,12 +58,46 @@ def test_routers():
     check(turn > 1.1 * least, (turn, least))
 
 
+def test_session_and_prefix():
+    """Turns go where the turn before went, prompts where their prefix is; both find again what dealing in turn computes again"""
+    turns = [{"session_id": str(s), **({"timestamp": 10 * s} if turn == 0 else {"delay": 200}), "input_length": 512 * (2 * turn + 2), "output_length": 40,
+              "hash_ids": [1000 * s + i for i in range(2 * turn + 2)]} for turn in range(5) for s in range(7)]
+    computed = {}
+    for router in ("random", "session", "prefix"):
+        write("s.jsonl", "".join(json.dumps(line) + "\n" for line in sorted(turns, key=lambda line: line.get("timestamp", 1e9))))
+        words = [*DENSE, "--trace", "s.jsonl", "--data-parallel-size", "2", "--router", router]
+        strided, single = (without(run_json(*words, *more)) for more in ([], ["--no-stride"]))
+        check_equal(strided, single, router)
+        check_equal(strided["finished"], 35)
+        computed[router] = strided["ttft_s"]["mean"]
+    check(computed["session"] < 0.8 * computed["random"] and computed["prefix"] < 0.8 * computed["random"], computed)
+
+
+def test_prefix_options():
+    """A threshold of all of a prompt, or a balance of one request, leaves no prefix router; a tree of a token remembers nothing"""
+    trace = ["--trace", "gen:--requests 300 --rate 30 --turns 6 --prompt fixed:300 --output fixed:60", "--data-parallel-size", "2", "--router"]
+    of = lambda *words: without(run_json(*DENSE, *trace, *words), "config")
+    usual = of("prefix")
+    check(usual["ttft_s"]["mean"] < 0.9 * of("random")["ttft_s"]["mean"])
+    for option, value in (("cache-threshold", "1"), ("balance-abs-threshold", "0"), ("max-tree-size", "1")):
+        more = ["--balance-rel-threshold", "0"] if option == "balance-abs-threshold" else []
+        check(of("prefix", "--" + option, value, *more)["ttft_s"]["mean"] > 1.05 * usual["ttft_s"]["mean"], option)
+    check(of("prefix", "--balance-abs-threshold", "0") != of("prefix", "--balance-abs-threshold", "0", "--balance-rel-threshold", "9"))
+    text = succeed("run", *DENSE, *trace, "prefix").text
+    check("remembers what it sent" in text, text)
+    check("2 engines" in text, text)
+
+
 def test_router_refused():
     """A router of one engine, and the options of another"""
     check_refused(["run", *DENSE, "--trace", "demo", "--router", "random"], ["--router", "--data-parallel-size"])
     check_refused(["run", *DENSE, "--trace", "demo", "--data-parallel-size", "2", "--router", "least"], ["'least'", "did you mean least-kv?"])
     check_refused(["run", *DENSE, "--trace", "demo", "--data-parallel-size", "2", "--router", "random", "--router-waiting-weight", "2"],
                   ["--router-waiting-weight", "least-requests", "random"])
+    check_refused(["run", *DENSE, "--trace", "demo", "--data-parallel-size", "2", "--router", "session", "--cache-threshold", "0.5"],
+                  ["--cache-threshold", "prefix", "session"])
+    check_refused(["run", *DENSE, "--trace", "demo", "--data-parallel-size", "2", "--router", "prefix", "--cache-threshold", "1.5"],
+                  ["--cache-threshold", "1.5"])
 
 
 def test_experts():

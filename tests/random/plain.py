@@ -83,7 +83,7 @@ def compare(seed):
     chance = random.Random(seed)
     drawn = random_requests(chance)
     rules, longest = random_rules(chance, drawn)
-    engines, router, depth = chance.choice([1, 1, 1, 2, 3]), chance.choice(["round-robin", "least-requests", "least-kv"]), chance.choice([1, 4, 32])
+    engines, router, depth = chance.choice([1, 1, 1, 2, 3]), chance.choice(["round-robin", "least-requests", "least-tokens", "least-kv", "session"]), chance.choice([1, 4, 32])
     requests = [Request(*one) for one in drawn]
     write("host.ini", constant_host())
     write("t.csv", HEADER + "".join("%s,%d,%d\n" % (exact_s(arrival), prompt, output) for arrival, prompt, output in drawn))

@@ -339,6 +339,10 @@ class Engine:
 def load_of(engine, router):
     if router == "least-kv":
         return engine.blocks - 1 - engine.free
+    if router == "least-tokens":
+        return sum(one.length for one in engine.all()), len(engine.all())
+    if router == "session":  # nobody's turn
+        return len(engine.all())
     return len(engine.running) + 4 * (len(engine.all()) - len(engine.running))
 
 

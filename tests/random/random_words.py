@@ -14,7 +14,9 @@ FAMILIES = ["llama-2-7b", "llama-3.1-8b", "mixtral-8x7b", "qwen2.5-0.5b", "mistr
                            "nemotron-nano-9b-v2", "falcon-7b", "llama-4-scout"))]
 DEVICES = ["a100-40gb", "h100-sxm", "b200", "l4", "mi300x", "rtx-4090"]
 
-ROUTERS = ["round-robin", "random", "least-requests", "least-kv", "two-choices"]
+ROUTERS = ["round-robin", "random", "least-requests", "least-tokens", "least-kv", "two-choices", "prefix", "session"]
+ROUTER_WORDS = [["--router-waiting-weight", "0"], ["--router-waiting-weight", "8"], ["--cache-threshold", "0"], ["--cache-threshold", "0.9"],
+                ["--balance-abs-threshold", "2"], ["--balance-rel-threshold", "1"], ["--max-tree-size", "1"], ["--max-tree-size", "20000"]]
 
 
 NO_NUMBER = re.compile(r"(?<![a-z-])-?(nan|inf)(?![a-z-])|(?<![0-9.-])-0(\.0*)?(?![0-9.])", re.I)
@@ -151,7 +153,7 @@ def random_machine(chance, scheduler):
                 *(["--max-total-tokens", chance.choice([90, 900])] if scheduler == "sglang" else ["--num-gpu-blocks", chance.choice([9, 90, 900])]), *maybe(chance, 0.5, "--num-cpu-blocks", chance.choice([0, 80]))]
     return ["--model", chance.choice(FAMILIES), "--device", chance.choice(DEVICES),
             *random_pool(chance, scheduler), *maybe(chance, 0.2, "--tensor-parallel-size", chance.choice([2, 4])),
-            *maybe(chance, 0.05, "--data-parallel-size", chance.choice([2, 3]), *maybe(chance, 0.5, "--router", chance.choice(ROUTERS), *maybe(chance, 0.2, "--router-waiting-weight", chance.choice(["0", "8"])))), *maybe(chance, 0.05, "--enable-expert-parallel"),
+            *maybe(chance, 0.05, "--data-parallel-size", chance.choice([2, 3]), *maybe(chance, 0.5, "--router", chance.choice(ROUTERS), *maybe(chance, 0.2, *chance.choice(ROUTER_WORDS)))), *maybe(chance, 0.05, "--enable-expert-parallel"),
             *maybe(chance, 0.05, "--pipeline-parallel-size", chance.choice([2, 4])),
             *maybe(chance, 0.2, "--kv-cache-dtype", chance.choice(["fp8", "bfloat16"])),
             *maybe(chance, 0.3, "--swap-space", chance.choice([0, 1, 40])),

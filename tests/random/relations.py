@@ -21,7 +21,7 @@ ENGINES = [["vllm-0.5"], ["vllm-0.6"], ["vllm-0.6", "--enable-chunked-prefill"],
            ["vllm-0.26"], ["vllm-0.33"], ["vllm-0.33", "--no-async-scheduling"], ["vllm-0.33", "--num-offload-blocks", "300"], ["sglang"],
            ["sglang", "--disable-overlap-schedule", "--page-size", "16"], ["sglang", "--enable-mixed-chunk", "--chunked-prefill-size", "128"],
            ["trtllm"], ["trtllm", "--capacity-policy", "max-utilization"], ["trtllm", "--enable-chunked-prefill"]]
-ROUTERS = ["round-robin", "least-requests", "least-kv", "two-choices"]
+ROUTERS = ["round-robin", "least-requests", "least-tokens", "least-kv", "two-choices"]
 LATE_S = 1000
 
 

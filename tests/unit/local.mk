@@ -38,6 +38,7 @@ module_tests = \
   %D%/sim/monotonic \
   %D%/sim/prices \
   %D%/sim/reuse-tree \
+  %D%/sim/routers \
   %D%/sim/tier \
   %D%/sim/victim-order \
   %D%/study/validation \

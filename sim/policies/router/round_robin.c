@@ -4,7 +4,7 @@
 static guint
 choose(const RouterPolicy *self G_GNUC_UNUSED, const RouterQuery *query)
 {
-  return query->request % query->n;
+  return query->dealt % query->n;
 }
 
 const RouterPolicy router_round_robin = {

@@ -71,23 +71,26 @@ random_loads(GRand *chance, RouterLoad *loads, guint n)
   for (guint i = 0; i < n; i++)
     loads[i] = (RouterLoad){.running = (guint32)g_rand_int_range(chance, 0, 9),
                             .waiting = (guint32)g_rand_int_range(chance, 0, 5),
-                            .used_blocks = (guint32)g_rand_int_range(chance, 0, 50)};
+                            .used_blocks = (guint32)g_rand_int_range(chance, 0, 50),
+                            .tokens = (guint64)g_rand_int_range(chance, 0, 900)};
 }
 
 static void
-check_choice(const RouterPolicy *router, GRand *chance)
+check_choice(const RouterPolicy *router, const Workload *workload, GRand *chance)
 {
   const PolicyValues options = policy_fallbacks(&router->base);
   RouterLoad loads[ENGINES];
   RouterQuery query = {.loads = loads,
                        .n = (guint)g_rand_int_range(chance, 2, ENGINES + 1),
-                       .request = g_rand_int(chance),
+                       .dealt = g_rand_int(chance),
+                       .workload = workload,
                        .options = &options};
   guint chosen, changed;
 
   query.any = (guint)g_rand_int_range(chance, 0, (gint32)query.n);
   query.other = (query.any + 1 + (guint)g_rand_int_range(chance, 0, (gint32)query.n - 1)) % query.n;
   random_loads(chance, loads, query.n);
+  query.state = router->state_new != NULL ? router->state_new(query.n, &options) : NULL;
   chosen = router->choose(router, &query);
   g_assert_cmpuint(chosen, <, query.n);
   changed = (guint)g_rand_int_range(chance, 0, (gint32)query.n);
@@ -95,24 +98,32 @@ check_choice(const RouterPolicy *router, GRand *chance)
     loads[changed].running /= 2;
     loads[changed].waiting /= 2;
     loads[changed].used_blocks /= 2;
+    loads[changed].tokens /= 2;
   } else {
     loads[changed].running += (guint32)g_rand_int_range(chance, 0, 5);
     loads[changed].waiting += (guint32)g_rand_int_range(chance, 0, 5);
     loads[changed].used_blocks += (guint32)g_rand_int_range(chance, 0, 5);
+    loads[changed].tokens += (guint64)g_rand_int_range(chance, 0, 50);
   }
   g_assert_cmpuint(router->choose(router, &query), ==, chosen);
+  if (query.state != NULL)
+    router->state_free(query.state);
 }
 
 static void
 test_routers(void)
 {
+  const Request lone = {.prompt_tokens = 100, .output_tokens = 1};
   g_autoptr(GRand) chance = g_rand_new_with_seed(18);
+  g_autoptr(Workload) workload = workload_new();
   guint n = 0;
 
+  workload_add(workload, &lone, NULL, NULL);
+  g_assert_true(workload_seal(workload, NULL));
   for (guint r = 0; router_policies[r] != NULL; r++)
     for (guint i = 0; i < CASES && router_policies[r]->choose != NULL; i++, n++)
-      check_choice(router_policies[r], chance);
-  g_assert_cmpuint(n, >=, 5 * CASES);
+      check_choice(router_policies[r], workload, chance);
+  g_assert_cmpuint(n, >=, 8 * CASES);
 }
 
 int

@@ -188,6 +188,23 @@ any_values(GRand *rand, const Policy *policy)
   return values;
 }
 
+/* By the seed alone: the others stay as they are. */
+static void
+pick_router(RandomCase *c, guint32 seed)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(seed ^ 0x707e5);
+  guint n = 0;
+
+  if (pick(rand, 0, 3) == 0)
+    return;
+  while (router_policies[n] != NULL)
+    n++;
+  do
+    c->router = router_policies[pick(rand, 0, n - 1)];
+  while (c->router->choose == NULL);
+  c->router_options = any_values(rand, &c->router->base);
+}
+
 /* SGLang's settings, and those of other engines with an order of victims of their own. */
 static void
 pick_own_settings(RandomCase *c, GRand *rand)
@@ -325,6 +342,7 @@ random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class)
   c->max_concurrency = coin(rand) ? 0 : pick(rand, 1, 12);
   c->n_instances = coin(rand) ? 1 : pick(rand, 2, INSTANCES_MAX);
   c->routed = coin(rand);
+  pick_router(c, seed);
   pick_groups(c, rand);
   pick_window_pool(c, seed);
   c->cost.slow[COPY_OUT] = coin(rand) ? 0 : g_rand_double(rand);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/executor.h"
+#include "sim/policies/router.h"
 #include "sim/scheduler.h"
 
 /* A cost model with integer coefficients of its own, affine in the context. */
@@ -24,7 +25,9 @@ typedef struct {
   Workload *workload;
   guint32 max_concurrency; /* 0: no limit */
   guint n_instances;
-  gboolean routed; /* by length, else each in its turn */
+  gboolean routed;            /* by length or by a policy, else each in its turn */
+  const RouterPolicy *router; /* NULL: by length */
+  PolicyValues router_options;
 } RandomCase;
 
 #define INSTANCES_MAX 3

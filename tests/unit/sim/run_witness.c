@@ -43,6 +43,36 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
   g_assert_cmpuint(length, ==, queue->length);
 }
 
+static guint64
+tokens_of(const Scheduler *scheduler, const SequenceQueue *queue)
+{
+  guint64 tokens = 0;
+
+  for (const Sequence *s = queue->head; s != NULL; s = s->next)
+    tokens += sequence_length(s) + (s->in_clock ? scheduler->clock.ticks - s->joined_ticks : 0);
+  return tokens;
+}
+
+/* The tokens that a router is told are those of all that wait and run. */
+static void
+check_tokens(const Scheduler *scheduler)
+{
+  const SequenceQueue *const queues[] = {&scheduler->running, &scheduler->swapped, &scheduler->held,
+                                         &scheduler->returning, &scheduler->prefilling};
+  g_autofree Waiter *waiters = g_new(Waiter, scheduler->waiting.length + 1);
+  guint32 n = waiting_queue_peek(&scheduler->waiting, scheduler->waiting.length, waiters);
+  guint64 tokens = 0;
+
+  g_assert_cmpuint(n, ==, scheduler->waiting.length);
+  for (guint32 i = 0; i < n; i++)
+    tokens += waiters[i].sequence != NULL
+                  ? sequence_length(waiters[i].sequence)
+                  : workload_request(scheduler->workload, waiters[i].request)->prompt_tokens;
+  for (guint i = 0; i < G_N_ELEMENTS(queues); i++)
+    tokens += tokens_of(scheduler, queues[i]);
+  g_assert_cmpuint(scheduler->unfinished_tokens, ==, tokens);
+}
+
 /* Before a member of the clock stands nothing that has work: who stands there ends or starves, of
  * whom the scheduler knows the first. And the sums are those of the members. */
 static void
@@ -244,6 +274,8 @@ run_witness_step(Observer *observer, const StepReport *report)
   }
   g_assert_cmpuint(step->tier_used_blocks, <=, w->test->config.num_offload_blocks);
   check_conservation(w->instances[report->instance].scheduler, step->abort != NULL);
+  if (step->abort == NULL)
+    check_tokens(w->instances[report->instance].scheduler);
   if (step->sglang.has_windows && step->abort == NULL)
     check_windows(w->instances[report->instance].scheduler);
   check_clock(w->instances[report->instance].scheduler);

@@ -1,0 +1,53 @@
+#include "routing.h"
+
+void
+routing_init(Routing *self, const RouterPolicy *policy, const PolicyValues *options, guint n,
+             guint each)
+{
+  g_assert(policy->choose != NULL && n <= ROUTER_ENGINES_MAX);
+  *self = (Routing){.policy = policy, .options = *options, .n = n, .each = each};
+  self->loads = g_new(RouterLoad, n);
+  if (policy->state_new != NULL)
+    self->state = policy->state_new(n, options);
+}
+
+void
+routing_clear(Routing *self)
+{
+  if (self->state != NULL)
+    self->policy->state_free(self->state);
+  g_clear_pointer(&self->loads, g_free);
+}
+
+static void
+add_load(RouterLoad *load, const Scheduler *scheduler)
+{
+  guint32 running = scheduler->running.length;
+
+  load->running += running;
+  load->waiting += scheduler_unfinished(scheduler) - running;
+  load->used_blocks += scheduler->pool.total_blocks - pool_unheld_blocks(&scheduler->pool);
+  load->tokens += scheduler->unfinished_tokens;
+}
+
+guint
+routing_choose(Routing *self, const LoopInstance *engines, const Workload *workload,
+               guint32 request, guint any, guint other)
+{
+  const RouterQuery query = {.loads = self->loads,
+                             .n = self->n,
+                             .dealt = self->dealt++,
+                             .workload = workload,
+                             .request = request,
+                             .any = any,
+                             .other = other,
+                             .state = self->state,
+                             .options = &self->options};
+
+  for (guint i = 0; i < self->n; i++) {
+    self->loads[i] = (RouterLoad){0};
+    for (guint j = 0; j < self->each; j++)
+      add_load(&self->loads[i], engines[i * self->each + j].scheduler);
+  }
+  return self->policy->choose(self->policy, &query);
+}

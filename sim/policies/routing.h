@@ -1,0 +1,28 @@
+/* Routing: a router policy at work, among engines or among servers of several engines each.
+ *
+ * It tells the policy the loads as they are when a request arrives. It is asked for requests in the
+ * order of their arrivals. Asking costs a look at each engine, and nothing between requests.
+ */
+#pragma once
+
+#include "router.h"
+#include "sim/loop.h"
+
+typedef struct {
+  const RouterPolicy *policy;
+  PolicyValues options;
+  gpointer state;    /* the policy's own */
+  guint n;           /* that it chooses among */
+  guint each;        /* engines of each, one behind the other */
+  guint32 dealt;     /* requests so far */
+  RouterLoad *loads; /* [n] */
+} Routing;
+
+/* policy: one that chooses. */
+void routing_init(Routing *self, const RouterPolicy *policy, const PolicyValues *options, guint n,
+                  guint each);
+void routing_clear(Routing *self);
+
+/* Which of the n gets the request. engines: [n x each]. any, other: two of the n at random. */
+guint routing_choose(Routing *self, const LoopInstance *engines, const Workload *workload,
+                     guint32 request, guint any, guint other);
