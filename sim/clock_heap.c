@@ -53,3 +53,13 @@ clock_heap_postpone(ClockHeap *heap, guint64 ticks)
   event.ticks = ticks;
   events_down(heap, heap->events, heap->count, 0, event);
 }
+
+void
+clock_heap_delay(ClockHeap *heap, const Sequence *sequence)
+{
+  guint32 index = sequence->heap_index[heap->place];
+  ClockEvent event = heap->events[index];
+
+  event.ticks++;
+  events_down(heap, heap->events, heap->count, index, event);
+}

@@ -31,3 +31,5 @@ void clock_heap_push(ClockHeap *heap, ClockEvent event);
 void clock_heap_remove(ClockHeap *heap, const Sequence *sequence);
 /* Moves the first event to a later tick. */
 void clock_heap_postpone(ClockHeap *heap, guint64 ticks);
+/* Moves the member's event to the tick behind its own. */
+void clock_heap_delay(ClockHeap *heap, const Sequence *sequence);

@@ -11,6 +11,8 @@ decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *
       .due = g_new0(DueList, block_size),
       .due_places = block_size,
       .last_end_ps = -1,
+      .absent_number = G_MAXUINT64,
+      .missed_number = G_MAXUINT64,
       .windows = *windows,
   };
   for (guint32 i = 0; i < windows->n; i++)
@@ -34,12 +36,6 @@ decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag,
   }
   clock->growth = group_growth_new(groups, lag, !counted);
   clock->period = clock->growth->period;
-}
-
-void
-decode_clock_use_passes(DecodeClock *clock)
-{
-  clock->passes = TRUE;
 }
 
 void
@@ -159,12 +155,11 @@ pass_kinks(DecodeClock *clock, guint32 index)
 }
 
 static void
-add_due(DecodeClock *clock, Sequence *member)
+add_due(DecodeClock *clock, Sequence *member, guint32 place)
 {
-  DueList *list;
+  DueList *list = &clock->due[place];
 
-  member->due_place = due_place(clock, member);
-  list = &clock->due[member->due_place];
+  member->due_place = place;
   member->due_previous = list->tail;
   member->due_next = NULL;
   *(list->tail != NULL ? &list->tail->due_next : &list->head) = member;
@@ -327,14 +322,6 @@ decode_clock_add_pass(DecodeClock *clock, Sequence *member, guint64 tokens)
   clock_heap_push(&clock->changes, (ClockEvent){tick, member});
 }
 
-Sequence *
-decode_clock_next_pass(const DecodeClock *clock, guint32 lag)
-{
-  if (clock->changes.count == 0 || clock->changes.events[0].ticks + lag > clock->ticks)
-    return NULL;
-  return clock->changes.events[0].sequence;
-}
-
 void
 decode_clock_move_pass(DecodeClock *clock, guint64 tokens)
 {
@@ -349,7 +336,7 @@ decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left)
   sequence->joined_ticks = clock->ticks;
   sequence->joined_number = clock->next_number++;
   if (clock->groups == NULL)
-    add_due(clock, sequence);
+    add_due(clock, sequence, due_place(clock, sequence));
   else
     add_change(clock, sequence);
   clock->count++;
@@ -373,6 +360,10 @@ decode_clock_leave(DecodeClock *clock, Sequence *sequence)
     clock_heap_remove(&clock->changes, sequence);
   take_offset(clock, sequence);
   clock->count--;
+  if (clock->apart) {
+    clock->absent -= decode_clock_is_absent(clock, sequence);
+    clock->missed -= decode_clock_missed(clock, sequence);
+  }
   clock_heap_remove(&clock->ends, sequence);
   for (guint32 i = 0; i < clock->windows.n; i++)
     take_seen(clock, i, sequence);
@@ -382,6 +373,26 @@ decode_clock_leave(DecodeClock *clock, Sequence *sequence)
   sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
   if (sequence->joined_ticks < clock->settled_ticks)
     sequence->result.last_token_ps = clock->last_end_ps;
+}
+
+/* It is as if the member had joined a tick later. Those behind it that are in the list which it
+ * goes to are still to go on to the next: then it is the last there. */
+void
+decode_clock_miss(DecodeClock *clock, Sequence *member)
+{
+  guint32 place = member->due_place + 1;
+
+  g_assert(clock->groups == NULL && !clock->passes);
+  for (guint32 i = 0; i < clock->windows.n; i++)
+    take_seen(clock, i, member);
+  take_offset(clock, member);
+  take_due(clock, member);
+  member->joined_ticks++;
+  add_due(clock, member, place < clock->block_size ? place : 0);
+  add_offset(clock, member);
+  clock_heap_delay(&clock->ends, member);
+  for (guint32 i = 0; i < clock->windows.n; i++)
+    add_seen(clock, i, member);
 }
 
 void

@@ -9,7 +9,7 @@
  *     computed tokens  a    30    31    32      a takes a block when its tokens fill the last one:
  *                      b    16    17    18      at 1009 (block_size 16), and is in due[1009 % 16]
  *
- * Invariants: all members tick or none does; every member yielded a token at the last tick; in the
+ * Invariants: every member yielded a token at the last tick, but for those that missed it; in the
  * running queue nothing that has work stands before a member. The caller (scheduler/clock.c) keeps
  * the pool's count.
  */
@@ -54,6 +54,15 @@ typedef struct {
   guint32 lag;            /* of a member's tokens, those in flight */
   GPtrArray *coming;      /* of Sequence: what decode_clock_coming_changes() returned last */
 
+  /* A member that gets no block in a step, and those behind it, miss its tick: they are absent from
+   * the decision on until the tick, and have missed it until the next. */
+  gboolean apart;        /* somebody is absent, or has missed the last tick: */
+  guint64 absent_number; /* joined_number of the first; G_MAXUINT64: none is absent */
+  guint32 absent;
+  guint64 missed_number; /* the same of those that missed the last tick, */
+  guint32 missed;
+  gint64 missed_end_ps; /* and when they had their last tokens */
+
   ClockHeap ends; /* by the tick that computes a member's last token; `count` events */
   ContextWindows windows;
   SeenPart seen[CONTEXT_WINDOWS]; /* by window */
@@ -70,7 +79,11 @@ void decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWind
 void decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag,
                              gboolean counted);
 /* Members give back what their windows have passed. Before the first joins. */
-void decode_clock_use_passes(DecodeClock *clock);
+static inline void
+decode_clock_use_passes(DecodeClock *clock)
+{
+  clock->passes = TRUE;
+}
 void decode_clock_clear(DecodeClock *clock);
 
 /* Adds a decode behind all members. Its blocks must hold the token of the coming tick; it ends
@@ -78,6 +91,29 @@ void decode_clock_clear(DecodeClock *clock);
 void decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left);
 /* Takes a member out and brings its state up to date, but for a token that is not settled. */
 void decode_clock_leave(DecodeClock *clock, Sequence *sequence);
+
+/* Without groups: the member gets no token at the coming tick. Nobody behind it does, either: the
+ * caller tells of each. */
+static inline void
+decode_clock_be_absent(DecodeClock *clock, const Sequence *member)
+{
+  clock->absent_number = MIN(clock->absent_number, member->joined_number);
+  clock->absent++;
+  clock->apart = TRUE;
+}
+static inline gboolean
+decode_clock_is_absent(const DecodeClock *clock, const Sequence *member)
+{
+  return clock->apart && member->joined_number >= clock->absent_number;
+}
+/* Before the tick: one of those that are absent, in running order, misses it. */
+void decode_clock_miss(DecodeClock *clock, Sequence *member);
+/* TRUE if the member missed the last tick; of one that joins at the coming tick nobody asks. */
+static inline gboolean
+decode_clock_missed(const DecodeClock *clock, const Sequence *member)
+{
+  return clock->apart && member->joined_number >= clock->missed_number;
+}
 
 /* What windows and groups change until the clock's tick, for decode_clock_tick(). */
 void decode_clock_pass(DecodeClock *clock);
@@ -126,7 +162,13 @@ void decode_clock_pass_change(DecodeClock *clock, Sequence *member, guint32 late
 void decode_clock_add_pass(DecodeClock *clock, Sequence *member, guint64 tokens);
 /* The member that gives back first, if it does so `lag` ticks before the coming one or earlier;
  * NULL: none does. Then decode_clock_move_pass() says when it does so again. */
-Sequence *decode_clock_next_pass(const DecodeClock *clock, guint32 lag);
+static inline Sequence *
+decode_clock_next_pass(const DecodeClock *clock, guint32 lag)
+{
+  if (clock->changes.count == 0 || clock->changes.events[0].ticks + lag > clock->ticks)
+    return NULL;
+  return clock->changes.events[0].sequence;
+}
 void decode_clock_move_pass(DecodeClock *clock, guint64 tokens);
 /* Ticks until the first member ends; G_MAXUINT64: there are no members. */
 static inline guint64
@@ -184,10 +226,11 @@ decode_clock_blocks_at(const DecodeClock *clock, guint32 tokens)
 static inline guint32
 decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
 {
+  gboolean supplied = clock->supplied && !decode_clock_is_absent(clock, member);
+
   if (clock->groups != NULL && !clock->counted)
     return member->blocks;
-  return decode_clock_blocks_at(clock,
-                                decode_clock_tokens(clock, member) + (clock->supplied ? 1 : 0));
+  return decode_clock_blocks_at(clock, decode_clock_tokens(clock, member) + (supplied ? 1 : 0));
 }
 
 /* The members that take a block `later` ticks after the coming one. */

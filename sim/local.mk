@@ -73,6 +73,7 @@ libspillway_sim_a_SOURCES = \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler/classes.c \
   %D%/scheduler/clock.c \
+  %D%/scheduler/absent.c \
   %D%/scheduler/admission.c \
   %D%/scheduler/ahead.c \
   %D%/scheduler/copies.c %D%/scheduler/disk.c \

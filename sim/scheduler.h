@@ -363,10 +363,22 @@ scheduler_groups_may_run(const Scheduler *self)
 void scheduler_note_supplied(Scheduler *self);
 /* The step runs all members, behind the entries that it has so far. */
 void scheduler_run_members(Scheduler *self, Step *step);
+/* The same, but for those that are absent. */
+void scheduler_run_present_members(Scheduler *self, Step *step);
 /* All members leave the clock; those that the step runs already become entries of it. */
 void scheduler_dissolve_clock(Scheduler *self, Step *step);
 /* The member and those behind it leave the clock, and are not run. */
 void scheduler_leave_clock_from(Scheduler *self, Sequence *member);
+/* Without groups: the member gets no block in this step, and is not run, nor are those behind it.
+ * They stay members, but where nobody would tick without them, or some of them missed the tick
+ * before. */
+void scheduler_miss_from(Scheduler *self, Sequence *member);
+/* TRUE if a step that is not settled runs the member. */
+static inline gboolean
+scheduler_member_is_in_flight(const Scheduler *self, const Sequence *member)
+{
+  return self->tick_in_flight && !decode_clock_missed(&self->clock, member);
+}
 /* Nobody stands before members any more who starved: the members behind leave the clock. */
 void scheduler_end_starving(Scheduler *self);
 /* At the end of a decision: entries that decode directly behind the members join the clock. Who
@@ -423,6 +435,9 @@ scheduler_close_gap(Sequence *sequence)
 
 /* Lists the members that the step runs, in step->entries. */
 void scheduler_list_members(Scheduler *self, Step *step);
+/* Before the tick: those that are absent miss it. Notes which of those that the step runs missed
+ * the one before. */
+void scheduler_miss_tick(Scheduler *self, Step *step);
 /* Takes the blocks that the step's repeats need, and ticks the clock. */
 void scheduler_tick(Scheduler *self, Step *step, guint32 repeats);
 /* One member leaves the clock, its state brought up to date. */

@@ -63,7 +63,7 @@ step_clear(Step *step, const ContextWindows *windows)
   step->entries->len = step->victims->len = step->swapped_in->len = 0;
   step->ignored->len = step->hits->len = step->shed->len = 0;
   step->sequences->len = step->ending->len = 0;
-  step->clocked = step->clocked_at = 0;
+  step->clocked = step->clocked_at = step->late = 0;
   step->n_sequences = step->n_decodes = step->n_tokens = 0;
   step->contexts = decode_contexts_through(windows);
   step->copy_out_blocks = step->copy_in_blocks = 0;

@@ -142,6 +142,7 @@ typedef struct {
    * entries[clocked_at]. */
   GArray *entries; /* of StepEntry */
   guint32 clocked, clocked_at;
+  guint32 late;        /* of `clocked` those that missed the tick before */
   gboolean listed;     /* members are listed, too */
   GArray *victims;     /* of StepVictim, in the order of preemption */
   GArray *plans;       /* of OverflowPlan: for each victim, what each overflow policy would do, in
@@ -194,8 +195,8 @@ typedef struct {
   GPtrArray *sequences; /* by entry; NULL where the decode clock runs it */
   GPtrArray *ending;    /* members of the clock whose last token this step computes */
   guint entries_room, victims_room, sequences_room, ending_room, starved_room; /* for array.h */
-  gboolean ticks;                                                /* the clock ticks with it */
-  gboolean ends; /* it computes a sequence's last token, as far as is known when it took off */
+  gboolean ticks; /* the clock ticks with it */
+  gboolean ends;  /* it computes a sequence's last token, as far as is known when it took off */
 } Step;
 
 /* period: of what is taken in repeats; block_size, but where groups share the pool. */
@@ -207,6 +208,17 @@ void step_clear(Step *step, const ContextWindows *windows);
 /* Empties what tells of copies beside the steps, which a run without such copies never fills. */
 void step_clear_copies(Step *step);
 
+/* The step runs so many members of the decode clock, behind the entries that it has so far. */
+static inline void
+step_run_members(Step *step, guint32 members)
+{
+  step->clocked = members;
+  step->clocked_at = step->entries->len;
+  step->n_sequences += members;
+  step->n_decodes += members;
+  step->n_tokens += members;
+  step->ticks = members > 0;
+}
 /* TRUE if nothing at all was decided: no work, no victim, no ignored request, no copy, and no job
  * of native offload. */
 static inline gboolean

@@ -51,6 +51,14 @@ victim_order_remove(VictimOrder *order, const Sequence *member)
     place(order, index, order->members[order->count]);
 }
 
+/* The heap is made anew when somebody asks: those that miss a tick are many. */
+void
+victim_order_move(VictimOrder *order, const Sequence *member, guint64 by)
+{
+  order->members[member->victim_place].rank += by;
+  order->ordered = 0;
+}
+
 RankedMember
 victim_order_first(VictimOrder *order)
 {

@@ -31,5 +31,7 @@ void victim_order_clear(VictimOrder *order);
 /* rank: at tick 0. */
 void victim_order_add(VictimOrder *order, Sequence *member, guint64 rank);
 void victim_order_remove(VictimOrder *order, const Sequence *member);
+/* The member's rank at tick 0 is another. */
+void victim_order_move(VictimOrder *order, const Sequence *member, guint64 by);
 /* The member that goes first; there must be one. */
 RankedMember victim_order_first(VictimOrder *order);

@@ -128,7 +128,7 @@ preempt_by_rank(VllmDecision *d)
   Sequence *in_need, *victim;
   guint32 short_blocks;
 
-  while ((in_need = first_short(d, &short_blocks)) != NULL &&
+  while ((in_need = first_short(d, &short_blocks)) != NULL && vllm_may_preempt_any(d->self) &&
          (victim = scheduler_first_victim(d->self, in_need, short_blocks)) != NULL &&
          vllm_may_preempt(d->self, victim)) {
     d->self->memory_bound = TRUE;
@@ -159,7 +159,10 @@ run_members(VllmDecision *d)
   if (d->self->clock.count == 0)
     return TRUE;
   goes_on = vllm_supply_members(d);
-  scheduler_run_members(d->self, d->step);
+  if (goes_on)
+    scheduler_run_members(d->self, d->step);
+  else
+    scheduler_run_present_members(d->self, d->step);
   d->budget -= d->step->clocked;
   return goes_on;
 }

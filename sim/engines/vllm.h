@@ -165,6 +165,8 @@ void vllm_preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary
 /* With native offload blocks that the step in flight writes must not be freed, since a load may
  * write them at any time. In a pipeline nobody goes whose steps are under way. */
 gboolean vllm_may_preempt(const Scheduler *self, const Sequence *victim);
+/* FALSE: that is so of all that run. */
+gboolean vllm_may_preempt_any(const Scheduler *self);
 
 /* The decode clock's members (vllm_members.c): the first that *left blocks do not reach, and how
  * many it lacks; NULL: they suffice, and *left is what remains. */

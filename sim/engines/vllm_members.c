@@ -17,9 +17,23 @@ vllm_preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary, gui
 gboolean
 vllm_may_preempt(const Scheduler *self, const Sequence *victim)
 {
-  gboolean computing = victim->computing || (victim->in_clock && self->tick_in_flight);
+  gboolean computing =
+      victim->in_clock ? scheduler_member_is_in_flight(self, victim) : victim->computing;
 
   return (self->offload == NULL && !scheduler_is_pipelined(self)) || !computing;
+}
+
+gboolean
+vllm_may_preempt_any(const Scheduler *self)
+{
+  const Sequence *s = self->running.tail;
+
+  if (self->offload == NULL && !scheduler_is_pipelined(self))
+    return TRUE;
+  for (; s != NULL && (self->clock.apart || !s->in_clock); s = s->previous)
+    if (!s->ending && vllm_may_preempt(self, s))
+      return TRUE;
+  return s != NULL && vllm_may_preempt(self, s);
 }
 
 /* The first member from `s` on, in running order, whose blocks change at the coming tick; NULL:
@@ -111,7 +125,10 @@ find_blocks(VllmDecision *d, Sequence *member, gint64 more)
     if (scheduler_free_up(self, d->step, NULL, (guint32)more))
       continue;
     if (!vllm_may_preempt(self, victim)) {
-      scheduler_leave_clock_from(self, member);
+      if (self->pool.groups == NULL && self->config.async_scheduling)
+        scheduler_miss_from(self, member);
+      else
+        scheduler_leave_clock_from(self, member);
       return FALSE;
     }
     vllm_preempt(d, victim, member, (guint32)(more - self->pool.free_blocks));

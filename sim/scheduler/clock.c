@@ -45,7 +45,8 @@ full_after(const Scheduler *self)
 static void
 register_full(Scheduler *self, const DueList *due, guint64 later)
 {
-  for (Sequence *member = due->head; member != NULL; member = member->due_next)
+  for (Sequence *member = due->head;
+       member != NULL && !decode_clock_is_absent(&self->clock, member); member = member->due_next)
     pool_commit(&self->pool, member, decode_clock_tokens(&self->clock, member) + (guint32)later);
 }
 
@@ -77,13 +78,8 @@ scheduler_note_supplied(Scheduler *self)
 void
 scheduler_run_members(Scheduler *self, Step *step)
 {
-  step->clocked = self->clock.count;
-  step->clocked_at = step->entries->len;
-  step->n_sequences += step->clocked;
-  step->n_decodes += step->clocked;
-  step->n_tokens += step->clocked;
+  step_run_members(step, self->clock.count);
   decode_clock_add_contexts(&self->clock, &step->contexts);
-  step->ticks = step->clocked > 0;
 }
 
 /* Makes room for `n` entries before step->entries[clocked_at]. */
@@ -241,7 +237,8 @@ scheduler_join_entries(Scheduler *self, Step *step)
   Sequence *loose = NULL, *next;
 
   if (!self->stride ||
-      g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
+      g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE ||
+      self->clock.absent > 0)
     return;
   loose = scheduler_first_loose(self);
   for (guint i = step->clocked_at; i < step->entries->len; i++, loose = next) {
@@ -271,9 +268,11 @@ scheduler_join_entries(Scheduler *self, Step *step)
 void
 scheduler_leave_clock(Scheduler *self, Sequence *member)
 {
+  gboolean in_flight = scheduler_member_is_in_flight(self, member);
+
   decode_clock_leave(&self->clock, member);
   scheduler_forget_order(self, member);
-  if (self->tick_in_flight) {
+  if (in_flight) {
     member->in_flight = member->computing = self->config.async_scheduling;
     member->flying_tokens = self->config.async_scheduling ? 1 : 0;
     g_ptr_array_add(self->left_in_flight, member);

@@ -5,9 +5,9 @@
  *        ╰──joins── returning ◀─copied in─ returning, arriving ◀╯
  *
  * A sequence that leaves or arrives holds its blocks on both sides; the pool counts those that
- * leave as leaving_blocks. One that arrives with a gap computes it meanwhile. Layer by layer one has
- * arrived when its copy is so far ahead of the layers of a step that begins now that none of them
- * waits for it; where that step turns out to be shorter, they do (instance.c).
+ * leave as leaving_blocks. One that arrives with a gap computes it meanwhile. Layer by layer one
+ * has arrived when its copy is so far ahead of the layers of a step that begins now that none of
+ * them waits for it; where that step turns out to be shorter, they do (instance.c).
  */
 #include "sim/layerwise.h"
 #include "sim/scheduler.h"
@@ -254,8 +254,8 @@ scheduler_end_copies(Scheduler *self, gint64 by_ps)
   before = self->copied->len;
   ahead_ps = scheduler_layers_ahead_ps(self);
   for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
-    while (swap_copies_take_ended(self->swap_copies, d, by_ps + (d == COPY_IN ? ahead_ps : 0),
-                                  &job)) {
+    while (
+        swap_copies_take_ended(self->swap_copies, d, by_ps + (d == COPY_IN ? ahead_ps : 0), &job)) {
       StepCopy copy;
       if (d == COPY_IN)
         self->last_layers_ps = MAX(self->last_layers_ps, job.end_ps);

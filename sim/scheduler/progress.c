@@ -89,8 +89,11 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps)
       tokens += sequence->in_clock ||
                 advance(self, sequence, &g_array_index(step->entries, StepEntry, i));
   }
-  if (step->ticks)
+  if (step->ticks) {
+    if (self->clock.apart)
+      scheduler_miss_tick(self, step);
     scheduler_tick(self, step, repeats);
+  }
   step->ends = self->ended_in_flight->len > 0;
   self->executed += step->n_sequences > 0 ? repeats : 0;
   self->unfinished_tokens += (guint64)tokens * repeats;
@@ -158,13 +161,24 @@ end_token(Scheduler *self, Sequence *sequence, gint64 end_ps)
   sequence->result.last_token_ps = end_ps;
 }
 
+/* Of the members that the step ran some missed the tick before. */
+static void
+note_late(Scheduler *self, const Step *step, gint64 first_end_ps)
+{
+  if (step->clocked > step->late)
+    add_gap(self, first_end_ps - self->clock.last_end_ps, step->clocked - step->late);
+  add_gap(self, first_end_ps - self->clock.missed_end_ps, step->late);
+}
+
 /* Notes when the step's tokens came. */
 static void
 note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
 {
   guint32 clocked = step->clocked - (self->lost_tokens > 0 ? count_lost_members(self, step) : 0);
 
-  if (clocked > 0)
+  if (step->late > 0)
+    note_late(self, step, first_end_ps);
+  else if (clocked > 0)
     add_gap(self, first_end_ps - self->clock.last_end_ps, clocked);
   for (guint i = 0; i < step->sequences->len; i++) {
     Sequence *sequence = g_ptr_array_index(step->sequences, i);

@@ -67,7 +67,7 @@ count_growth(Scheduler *self, Step *step, guint64 repeats)
 void
 scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
 {
-  guint32 batch = self->clock.count, spare;
+  guint32 batch = self->clock.count - self->clock.absent, spare;
   guint64 limit, repeat;
 
   if (batch == 0 || batch != self->running.length ||
