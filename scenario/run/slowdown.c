@@ -30,6 +30,8 @@ slowdown_unlimited_config(const Scenario *s, const Workload *workload)
 
   config.num_offload_blocks = 0;
   config.num_gpu_blocks = unlimited_blocks(s, workload);
+  if (config.window_pool.tokens > 0)
+    config.window_pool.blocks = config.num_gpu_blocks; /* no sequence has more pages there */
   /* Without preemptions only prompts with hashes can hit. */
   config.prefix_caching = s->config.prefix_caching && workload->hashes->len > 0;
   return config;

@@ -3,7 +3,7 @@
 sequence gives back; which models have it, and its size by each way to say it."""
 import json
 
-from spillway_test import all_tests, check, check_equal, main, read, source, succeed, write
+from spillway_test import all_tests, check, check_close, check_equal, main, read, source, succeed, write
 
 OSS = source("tests", "models", "families", "gpt-oss-20b.json")
 WINDOW, INTERVAL = 127, 128  # of 128 tokens, the newest not counted; tokens that a decode lets gather
@@ -144,6 +144,17 @@ def test_models():
         if has_pool:
             _, window, config = pools(model, *words, "--disable-hybrid-swa-memory")
             check(window is None and "--disable-hybrid-swa-memory says so" in " ".join(config["assumed"]), name)
+
+
+def test_slowdown():
+    """What a run is slower than with memory for all: with a window pool that never says no, too."""
+    write("many.csv", "arrival_s,prompt_tokens,output_tokens\n" + "".join("%.1f,%d,%d\n" % (i / 10, 900 - 20 * i, 100) for i in range(20)))
+    words = ["run", "--model", OSS, "--device", "h100-sxm", "--scheduler", "sglang", "--trace", "many.csv", "--format", "json",
+             "--disable-radix-cache", "--swa-full-tokens-ratio", "0.4"]
+    small, large = (succeed(*words, "--max-total-tokens", tokens).json for tokens in ("3000", "100000"))
+    check(small["slowdown"] > 1.01, small["slowdown"])
+    check_close(small["slowdown"], small["makespan_s"] / large["makespan_s"], "the slowdown", relative=1e-9)
+    check_equal(large["slowdown"], 1)
 
 
 main(all_tests(globals()))
