@@ -25,7 +25,7 @@ man_includes = \
 EXTRA_DIST += $(man_includes) %D%/man/help \
   %D%/accuracy.md %D%/calibration.md %D%/dependencies.md %D%/design.md %D%/gpu.md %D%/imports.md %D%/kernels.md %D%/live.md %D%/models.md %D%/memory.md %D%/profiles.md %D%/results.md \
   %D%/report.md %D%/report.png %D%/policies.md %D%/policies.png %D%/accuracy.png \
-  %D%/performance.md %D%/performance-growth.svg %D%/reliability.md %D%/traces.md %D%/engines.md \
+  %D%/performance.md %D%/performance-growth.svg %D%/reliability.md %D%/devices.md %D%/traces.md %D%/engines.md \
   %D%/validation.md %D%/capacity.md %D%/servers.md %D%/parallel.md %D%/instances.md %D%/copies.md %D%/sweeps.md %D%/examples/memory.ini %D%/examples/capacity.ini %D%/examples/notebook.py %D%/examples/sweep.pbs %D%/examples/sweep.slurm \
   %D%/poster.md %D%/poster/figure2.svg %D%/poster/figure3.svg %D%/poster/figure4.svg %D%/poster/figure5.svg
 

@@ -129,7 +129,8 @@ find_model(const char *text, char **name, GError **error)
     return path;
   }
   if (!looks_like_path(text, ".json")) {
-    set_unknown(error, text, "models", ".json", "a config.json", "");
+    if (!refuse_published(text, error))
+      set_unknown(error, text, "models", ".json", "a config.json", "");
     return NULL;
   }
   if (!g_file_test(text, G_FILE_TEST_EXISTS) && refuse_published(text, error))
@@ -184,8 +185,8 @@ own_device_advice(void)
   g_autofree char *pattern = shipped != NULL ? g_canonicalize_filename(shipped, NULL) : NULL;
 
   return g_strdup_printf(
-      "\nFor hardware of your own copy %s, whose comments say what each figure is, "
-      "and give the copy.",
+      "\nFor hardware of your own copy %s, and give the copy: doc/devices.md says what each "
+      "figure is.",
       pattern != NULL ? pattern : "a shipped device file");
 }
 

@@ -85,18 +85,24 @@ shipped_names(const char *kind, const char *suffix)
   return shipped_sort(names);
 }
 
-/* "meta-llama/Llama-2-7b-hf" is llama-2-7b. No other ending is dropped: a tuned model may have
- * another context. NULL if no such model ships. The caller frees it. */
+/* "meta-llama/Llama-2-7b-hf" is llama-2-7b, "nvidia/DeepSeek-R1-FP4" deepseek-r1-nvfp4, as NVIDIA
+ * has called it since. No other ending is dropped: a tuned model may have another context. NULL if
+ * no such model ships. The caller frees it. */
 char *
 shipped_model(const char *name)
 {
   const char *slash = strrchr(name, '/');
   g_autofree char *lower = g_ascii_strdown(slash != NULL ? slash + 1 : name, -1);
   const char *base = g_str_has_prefix(lower, "meta-") ? lower + strlen("meta-") : lower;
-  g_autofree char *path = NULL;
+  g_autofree char *renamed = NULL, *path = NULL;
 
   if (g_str_has_suffix(lower, "-hf"))
     lower[strlen(lower) - strlen("-hf")] = '\0';
+  if (g_str_has_suffix(lower, "-fp4")) {
+    lower[strlen(lower) - strlen("fp4")] = '\0';
+    renamed = g_strconcat(base, "nvfp4", NULL);
+    base = renamed;
+  }
   path = shipped_file("models", base, ".json");
   return path != NULL ? g_strdup(base) : NULL;
 }

@@ -182,6 +182,7 @@ def test_next_step():
     for words, part in ((["run", *model, "--device", "H100"], "did you mean h100-nvl, h100-pcie or h100-sxm?\nFor hardware"),
                         (["run", *card, "--model", "meta-llama/Llama-3.1-8B"], "the shipped model is called llama-3.1-8b"),
                         (["run", *card, "--model", "meta-llama/Llama-3.1-8B-Instruct"], "or give its config.json"),
+                        (["run", *card, "--model", "Llama-3.1-8B-Instruct"], "the shipped model is called llama-3.1-8b, whose layers"),
                         (["run", *card, *model, "trace", "demo"], "did you mean --trace?"),
                         (["run", *card, *model, "demo"], "options begin with --"),
                         (["run", *model, "--device", "NVIDIA H100"], "did you mean h100-nvl, h100-pcie or h100-sxm?"),

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 
-from spillway_test import HARDWARE, all_tests, check, check_refused, check_table, execute, main, read, source, succeed, write
+from spillway_test import HARDWARE, all_tests, check, check_equal, check_refused, check_table, execute, main, read, source, succeed, write
 
 RUN = ["run", *HARDWARE, "--trace", "demo"]
 
@@ -54,12 +54,28 @@ def test_own_hardware():
     """A device that is not there: what to begin with is named, and a copy of it is a device."""
     for name in ("my-card", "./mine.ini"):
         result = execute("run", "--model", "llama-2-7b", "--device", name, "--trace", "demo")
-        found = re.search(r"copy (\S+/h100-sxm\.ini), whose comments", result.err)
+        found = re.search(r"copy (\S+/h100-sxm\.ini), and give the copy", result.err)
         check(result.status == 2 and found and name in result.err and len(result.messages) == 1, str(result))
     shutil.copy(found.group(1), "mine.ini")
     succeed("run", "--model", "llama-2-7b", "--device", "mine.ini", "--trace", "demo", "--limit", "3")
     result = execute("run", "--model", "llama-2-7b", "--device", "h100-sxn", "--trace", "demo")
     check("did you mean h100-sxm?" in result.err, str(result))
+
+
+def test_devices_page():
+    """doc/devices.md has each key of a device file, and which may be absent: so it is when it is left out."""
+    page = read(source("doc", "devices.md")).decode()
+    said = {key: absent.strip() for key, absent in re.findall(r"^\| `(\w+)` \|.*\|([^|]*)\|$", page, re.M)}
+    known = set(re.findall(r'^ +\{"\w+", "(\w+)"', read(source("calib", "devices", "device.c")).decode(), re.M))
+    check_equal(sorted(said), sorted(known))
+    whole = read(source("calib", "devices", "b200.ini")).decode()
+    for key, absent in said.items():
+        write("without.ini", re.sub(r"^%s=.*$" % key, "", whole, flags=re.M))
+        words = ["run", "--model", "qwen3-0.6b", "--device", "without.ini", "--trace", "demo", "--dry-run"]
+        if absent and not (absent == "none" and key.endswith("compute_efficiency")):
+            succeed(*words)
+        else:
+            check_refused(words, ["without.ini", key])
 
 
 def test_against():
