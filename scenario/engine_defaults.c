@@ -198,7 +198,8 @@ engine_defaults_find(const EngineSetup *setup)
     find_batch(setup, &found);
   if (setup->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY) {
     found.max_num_seqs = TRTLLM_SEQS;
-    found.max_num_batched_tokens = found.least_batched_tokens = TRTLLM_TOKENS;
+    found.max_num_batched_tokens = TRTLLM_TOKENS;
+    found.least_batched_tokens = 0;
     find_trtllm_block(setup, &found);
     found.lacks_cached_context = lacks_cached_context(setup);
   }
@@ -213,6 +214,8 @@ guint32
 engine_defaults_budget(const EngineDefaults *defaults, gboolean chunked_prefill,
                        guint32 max_num_seqs, guint32 max_model_len)
 {
+  if (defaults->least_batched_tokens == 0)
+    return defaults->max_num_batched_tokens;
   if (!chunked_prefill)
     return MAX(defaults->least_batched_tokens, max_model_len);
   return (guint32)MIN(defaults->max_num_batched_tokens, (guint64)max_num_seqs * max_model_len);

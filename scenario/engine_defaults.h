@@ -36,7 +36,8 @@ typedef struct {
   const char *card; /* the cards that these batch sizes are for, "" where that does not matter */
   guint32 max_num_seqs;
   guint32 max_num_batched_tokens; /* with chunked prefill */
-  guint32 least_batched_tokens;   /* without it: this, or max_model_len if that is more */
+  guint32 least_batched_tokens;   /* without it: this, or max_model_len if that is more; 0: it
+                                     is the same, whatever the lengths */
   double gpu_memory_utilization;
   guint32 block_size;      /* tokens; what is typed, if the engine takes it */
   guint32 replaced_block;  /* what is typed and is replaced by block_size; 0: nothing */

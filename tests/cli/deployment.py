@@ -89,7 +89,7 @@ def test_refused():
         nearest = model.split("/")[1].lower().removeprefix("meta-").removesuffix("-instruct")
         check(result.status == 2 and "or --model %s, whose layers" % nearest in result.err, str(result))
         succeed(*CARD, "--vllm-args", "vllm serve " + model, "--model", nearest)
-    check_equal(settings(*CARD, "--tensor-parallel-size", "8", "--trtllm-args", "trtllm-serve nvidia/DeepSeek-R1-FP4")["model"],
+    check_equal(settings(*CARD, "--tensor-parallel-size", "8", "--max-num-seqs", "64", "--trtllm-args", "trtllm-serve nvidia/DeepSeek-R1-FP4")["model"],
                 ("deepseek-r1-nvfp4", "--trtllm-args"))
     for option in ("vllm-args", "sglang-args", "trtllm-args"):
         write("study.ini", "[study]\nname = x\n[run]\nmodel = llama-2-7b\n%s = --port 1\n" % option)

@@ -119,6 +119,8 @@ def test_defaults():
     found = {key: run["config"][key] for key in ("block_size", "max_num_seqs", "max_num_batched_tokens", "enable_prefix_caching",
                                                  "free_gpu_memory_fraction", "gpu_memory_utilization")}
     check_equal(list(found.values()), [32, 2048, 8192, True, 0.9, None])
+    large = run_json("--trace", "demo", "--limit", "2", "--model", "llama-3.1-8b", "--device", "h100-sxm", "--scheduler", "trtllm")["config"]
+    check_equal([large["max_num_batched_tokens"], large["max_model_len"]], [8192, 131072])  # not as many tokens as the longest prompt has
     origins = run["config"]["defaults"]
     check(all(origins[key] == "trtllm" for key in list(found)[:5]), origins)
     half = run_json(*words, "--free-gpu-memory-fraction", "0.45")["config"]["num_gpu_blocks"]
