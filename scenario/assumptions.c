@@ -179,7 +179,7 @@ scenario_assumptions(const Scenario *s, guint32 tp)
                   s->disk->title, s->disk->read_bytes_per_s / 1e9, s->disk->write_bytes_per_s / 1e9,
                   s->disk->read_latency_ps / (double)PS_PER_US,
                   s->disk->write_latency_ps / (double)PS_PER_US, s->disk->queue_depth));
-  if (s->disk != NULL && s->data_parallel_size > 1)
+  if (s->disk != NULL && scenario_engines(s) > 1)
     add(list, g_strdup("each engine has a disk of its own"));
   if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
     add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules, which no recording "
@@ -311,6 +311,39 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, double factor, 
                       cost->eager_least_ps / PS_PER_US, cost->eager_most_ps / PS_PER_US, times));
 }
 
+static void
+add_servers(json_t *list, const Scenario *s)
+{
+  add(list, g_strdup_printf("%u servers, each with an API front end of its own, and blocks and "
+                            "limits are of each engine; the router takes no time and knows their "
+                            "load at once",
+                            s->instances));
+  if (s->data_parallel_size > 1)
+    add(list, g_strdup_printf("the %u engines of a server get requests from its front end, %s",
+                              s->data_parallel_size,
+                              s->scheduler->features & SCHEDULER_IS_SGLANG
+                                  ? "each in its turn"
+                                  : "which knows their queues at once"));
+}
+
+static void
+add_engines(json_t *list, const Scenario *s)
+{
+  if (s->router != &router_engine)
+    add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the router knows "
+                              "their load at once",
+                              s->data_parallel_size));
+  else if (s->scheduler->features & SCHEDULER_IS_SGLANG)
+    add(list,
+        g_strdup_printf("%u engines, and pages and limits are of each; each gets a request in "
+                        "its turn",
+                        s->data_parallel_size));
+  else
+    add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "
+                              "their queues at once",
+                              s->data_parallel_size));
+}
+
 void
 scenario_assume_parallel(const Scenario *s, const Settings *settings, const RooflineConfig *costs,
                          json_t *list)
@@ -333,21 +366,12 @@ scenario_assume_parallel(const Scenario *s, const Settings *settings, const Roof
     add(list, g_strdup_printf("%u stages: no request is preempted or decoded while a step of it is "
                               "under way, and none of its kinds of layers is in one stage alone",
                               (guint32)settings->pipeline_parallel_size));
-  if (s->data_parallel_size == 1)
+  if (scenario_engines(s) == 1)
     return;
-  if (s->router != &router_engine)
-    add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the router knows "
-                              "their load at once",
-                              s->data_parallel_size));
-  else if (s->scheduler->features & SCHEDULER_IS_SGLANG)
-    add(list,
-        g_strdup_printf("%u engines, and pages and limits are of each; each gets a request in "
-                        "its turn",
-                        s->data_parallel_size));
+  if (s->instances > 1)
+    add_servers(list, s);
   else
-    add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "
-                              "their queues at once",
-                              s->data_parallel_size));
+    add_engines(list, s);
   if (s->router->assumes != NULL)
     add(list, g_strdup(s->router->assumes));
   if (settings->enable_dp_attention)

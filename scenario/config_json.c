@@ -212,7 +212,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
   set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
   set_policy(object, POLICY_ADMISSION, &c->admission->base, &c->admission_options);
-  if (s->data_parallel_size > 1)
+  if (scenario_engines(s) > 1)
     set_policy(object, POLICY_ROUTER, &s->router->base, &s->router_options);
   else
     json_object_set_new(object, "router", json_null());
@@ -227,6 +227,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                       json_integer((json_int_t)settings->pipeline_parallel_size));
   json_object_set_new(object, "data_parallel_size",
                       json_integer((json_int_t)settings->data_parallel_size));
+  json_object_set_new(object, "instances", json_integer(s->instances));
   json_object_set_new(object, "enable_expert_parallel",
                       json_boolean(settings->enable_expert_parallel));
   json_object_set_new(object, "expert_parallel_size", json_integer(s->expert_groups));

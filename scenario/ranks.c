@@ -86,20 +86,29 @@ check_engines(const Resolver *r, GError **error)
 {
   const Scenario *s = r->scenario;
 
-  if (s->data_parallel_size == 1 && resolver_given(r, "router"))
+  const char *option = s->instances > 1 ? "instances" : "data-parallel-size";
+  guint32 engines = scenario_engines(s);
+
+  if (engines == 1 && resolver_given(r, "router"))
     return resolver_refuse(error, "--router chooses among engines, and there is one; "
-                                  "--data-parallel-size says how many");
-  if (s->data_parallel_size == 1)
+                                  "--data-parallel-size or --instances says how many");
+  if (engines == 1)
     return TRUE;
+  if (s->instances > 1 && s->router->choose == NULL)
+    return resolver_refuse(error,
+                           "--router %s: servers have no front end in common; without --router "
+                           "each of --instances gets a request in its turn",
+                           s->router->base.name);
   if (s->executor->create == NULL)
-    return resolver_refuse(error, "--data-parallel-size: the executor %s is one engine's",
+    return resolver_refuse(error, "--%s: the executor %s is one engine's", option,
                            s->executor->name);
   for (guint i = 0; i < G_N_ELEMENTS(of_one); i++)
     if (resolver_given(r, of_one[i]))
       return resolver_refuse(error,
-                             "--%s is of one engine, and --data-parallel-size is %u: leave it out, "
+                             "--%s is of one engine, and --%s is %u: leave it out, "
                              "or simulate one engine with its share of the load (--time-scale %u)",
-                             of_one[i], s->data_parallel_size, s->data_parallel_size);
+                             of_one[i], option,
+                             s->instances > 1 ? s->instances : s->data_parallel_size, engines);
   return TRUE;
 }
 
@@ -111,6 +120,11 @@ resolver_ranks(Resolver *r, GError **error)
 
   if (!check_experts(r, error) || !check_pipeline(r, error) || !check_dp_attention(r, error))
     return FALSE;
+  s->instances = (guint32)settings->instances;
+  if (s->instances > 1 && settings->router == NULL) {
+    s->router = &router_round_robin;
+    s->router_options = policy_fallbacks(&s->router->base);
+  }
   s->data_parallel_size = (guint32)settings->data_parallel_size;
   s->tensor_parallel_size = (guint32)settings->tensor_parallel_size;
   if (settings->enable_dp_attention)

@@ -415,12 +415,15 @@ scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, 
 Client *
 scenario_client_new(const Scenario *scenario, const Workload **workload, Workload **own)
 {
+  /* Of several servers each has its own (sim/clients/servers.h). */
+  const FrontEnd none = {0}, *front_end = scenario->instances > 1 ? &none : &scenario->front_end;
+
   if (scenario->max_concurrency == 0 && (*workload)->turns == NULL)
-    return client_behind(client_trace_new(*workload), &scenario->front_end);
+    return client_behind(client_trace_new(*workload), front_end);
   *workload = *own = workload_copy(*workload);
   if (scenario->router->needs_sessions && (*own)->turns != NULL)
     turns_note_sessions(*own);
-  return client_behind(client_waiting_new(*own, scenario->max_concurrency), &scenario->front_end);
+  return client_behind(client_waiting_new(*own, scenario->max_concurrency), front_end);
 }
 
 void

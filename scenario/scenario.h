@@ -26,8 +26,9 @@
 
 typedef struct {
   guint32 max_concurrency;    /* 0: no limit */
-  guint32 data_parallel_size; /* engines, each with its own queues and pool */
-  const RouterPolicy *router; /* which of them gets a request */
+  guint32 instances;          /* servers behind the router */
+  guint32 data_parallel_size; /* engines of each, with queues and pools of their own */
+  const RouterPolicy *router; /* which server gets a request or, if there is one, which engine */
   PolicyValues router_options;
   guint64 router_seed;
   guint32 tensor_parallel_size; /* devices of each */
@@ -68,6 +69,13 @@ typedef struct {
   double gpu_memory_utilization;   /* of the device's memory, where the pool is sized by it */
   json_t *settings;                /* every resolved setting, for the results */
 } Scenario;
+
+/* Engines of all servers. */
+static inline guint32
+scenario_engines(const Scenario *scenario)
+{
+  return scenario->instances * scenario->data_parallel_size;
+}
 
 /* NULL with an error if the settings make none. quiet: without the notes, which were printed for
  * another policy of the same comparison. */

@@ -62,8 +62,9 @@ const SettingsOption settings_options[] = {
      "whether a waiting request may join what runs", 0,
      .policies = &policy_kinds[POLICY_ADMISSION]},
     {"router", GROUP_ENGINE, KIND_TEXT, AT(router), 0, 0, "NAME",
-     "which of the engines of --data-parallel-size gets a request", 0,
-     .policies = &policy_kinds[POLICY_ROUTER]},
+     "which of the servers of --instances gets a request, or of the engines of "
+     "--data-parallel-size",
+     0, .policies = &policy_kinds[POLICY_ROUTER]},
     {"vllm-args", GROUP_ENGINE, KIND_TEXT, AT(vllm_args), 0, 0, "'FLAGS'",
      "a vLLM server's command line: flags that matter are applied, a note names the others", 0},
     {"sglang-args", GROUP_ENGINE, KIND_TEXT, AT(sglang_args), 0, 0, "'FLAGS'",
@@ -164,6 +165,9 @@ const SettingsOption settings_options[] = {
      "devices that share each layer (default 1)", 0},
     {"pipeline-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(pipeline_parallel_size), 1, 64, "N",
      "stages that the layers are split over, with as many steps in flight (default 1)", 0},
+    {"instances", GROUP_ENGINE, KIND_COUNT, AT(instances), 1, 64, "N",
+     "servers behind one router, each with all devices that the other options ask for (default 1)",
+     0},
     {"data-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(data_parallel_size), 1, 64, "N",
      "engines behind one front end, each on its own devices; they share a model's experts "
      "(default 1)",
@@ -332,6 +336,7 @@ settings_new(void)
   settings->unit_copy_steps = 2;
   settings->tensor_parallel_size = 1;
   settings->data_parallel_size = 1;
+  settings->instances = 1;
   settings->pipeline_parallel_size = 1;
   settings->expert_parallel_size = 1;
   settings->page_size = 1;

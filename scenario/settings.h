@@ -63,6 +63,7 @@ typedef struct {
   gboolean offline;
   guint64 tensor_parallel_size;
   guint64 data_parallel_size;
+  guint64 instances;
   guint64 pipeline_parallel_size;
   gboolean enable_expert_parallel;
   guint64 expert_parallel_size;

@@ -236,7 +236,7 @@ gint64
 instance_idle_until_ps(const Instance *self)
 {
   const Offload *offload = self->scheduler->offload;
-  gint64 arrival_ps = self->loop->client->next_ps;
+  gint64 arrival_ps = loop_next_arrival_ps(self->loop);
   const SwapCopies *swap_copies = self->scheduler->swap_copies;
   gint64 copy_ps = offload != NULL       ? offload_next_end_ps(offload)
                    : swap_copies != NULL ? swap_copies_next_end_ps(

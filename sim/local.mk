@@ -89,6 +89,7 @@ libspillway_sim_a_SOURCES = \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/swap_copies.c %D%/swap_copies.h \
+  %D%/clients/servers.c %D%/clients/servers.h \
   %D%/clients/turns.c %D%/clients/turns.h \
   %D%/units.h \
   %D%/waiting.c %D%/waiting.h \

@@ -18,10 +18,11 @@
 /* and so many without preemptions, since a very long prompt in very small chunks takes long. */
 #define PATIENCE_STEPS 10000000
 
+/* When a request arrives next, or is dealt to a server. */
 static gint64
 next_arrival_ps(const Run *run)
 {
-  return run->loop->client->next_ps;
+  return loop_next_arrival_ps(run->loop);
 }
 
 static void
@@ -38,37 +39,55 @@ refuse(const Run *run, guint32 index, const char *reason)
   client_leave(run->loop->client, index, request->arrival_ps);
 }
 
-/* The instance that gets the request. */
+/* The instance that gets the request, of those of its server. */
 static Instance *
-route(const Run *run, Instance *instances, guint32 index)
+route(const Run *run, Instance *instances, guint server, guint32 index)
 {
   const Loop *loop = run->loop;
-  guint chosen = 0;
+  guint n = loop->servers != NULL ? loop->n_instances / loop->servers->n : loop->n_instances;
+  guint first = server * n, chosen = 0;
 
-  if (loop->n_instances > 1)
-    chosen = loop->route != NULL
-                 ? loop->route(loop->route_data, loop->instances, loop->n_instances, index)
-                 : index % loop->n_instances;
-  g_assert(chosen < loop->n_instances);
-  return &instances[chosen];
+  if (n > 1)
+    chosen = loop->route != NULL ? loop->route(loop->route_data, loop->instances + first, n, index)
+                                 : index % n;
+  g_assert(chosen < n);
+  return &instances[first + chosen];
 }
 
 static void
+arrive(const Run *run, Instance *instances, guint server, guint32 index)
+{
+  Instance *instance = route(run, instances, server, index);
+  const Request *request = workload_request(run->loop->client->workload, index);
+  const char *reason = instance->executor->class->bare_scheduler
+                           ? NULL
+                           : scheduler_refuses(instance->scheduler, request);
+
+  if (reason != NULL)
+    refuse(run, index, reason);
+  else
+    scheduler_arrive(instance->scheduler, index);
+  instance->idle_since = instance->step_index;
+}
+
+/* In the order of their times, of requests that are passed on and those that are sent at the same
+ * one the former first: what is passed on at once finds its server as the router saw it. */
+static void
 take_arrivals(const Run *run, Instance *instances, gint64 now_ps)
 {
+  const Loop *loop = run->loop;
+
   while (next_arrival_ps(run) <= now_ps) {
-    guint32 index = client_take(run->loop->client);
-    Instance *instance = route(run, instances, index);
-    const char *reason =
-        instance->executor->class->bare_scheduler
-            ? NULL
-            : scheduler_refuses(instance->scheduler,
-                                workload_request(run->loop->client->workload, index));
-    if (reason != NULL)
-      refuse(run, index, reason);
-    else
-      scheduler_arrive(instance->scheduler, index);
-    instance->idle_since = instance->step_index;
+    Servers *servers = loop->servers;
+    if (servers == NULL) {
+      arrive(run, instances, 0, client_take(loop->client));
+    } else if (servers->next_ps <= loop->client->next_ps) {
+      guint server = servers->next;
+      arrive(run, instances, server, servers_pass(servers));
+    } else {
+      guint32 index = client_take(loop->client);
+      servers_deal(servers, loop->deal(loop->route_data, index), index);
+    }
   }
 }
 
@@ -143,15 +162,24 @@ end_instance(Instance *instance)
 }
 
 static void
+tell_untouched(const Run *run, guint32 index)
+{
+  const Request *request = workload_request(run->loop->client->workload, index);
+  const RequestResult result = request_result_untouched(index, request);
+
+  run->outcome->unfinished++;
+  run_tell_request(run, &result);
+}
+
+static void
 tell_end(const Run *run)
 {
-  const Workload *workload = run->loop->client->workload;
+  Servers *servers = run->loop->servers;
 
-  for (guint32 i = run->loop->client->taken; i < workload_count(workload); i++) {
-    const RequestResult result = request_result_untouched(i, workload_request(workload, i));
-    run->outcome->unfinished++;
-    run_tell_request(run, &result);
-  }
+  while (servers != NULL && servers->next_ps < G_MAXINT64)
+    tell_untouched(run, servers_pass(servers));
+  for (guint32 i = run->loop->client->taken; i < workload_count(run->loop->client->workload); i++)
+    tell_untouched(run, i);
   for (guint i = 0; i < run->loop->n_observers; i++)
     if (run->loop->observers[i]->end != NULL)
       run->loop->observers[i]->end(run->loop->observers[i], run->outcome);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "sim/clients/client.h"
+#include "sim/clients/servers.h"
 #include "executor.h"
 #include "observer.h"
 #include "scheduler.h"
@@ -24,10 +25,15 @@ typedef struct {
   Client *client; /* fresh; its workload is sorted (workload_seal()) */
   const LoopInstance *instances;
   guint n_instances; /* at least 1 */
-  /* Which instance gets the request, which arrives now; below n_instances. NULL: each in its turn.
-   */
-  guint (*route)(gpointer data, const LoopInstance *instances, guint n_instances, guint32 request);
-  gpointer route_data;
+  /* Fresh: the instances are those of several servers, as many of each, one server's behind the
+   * other's, and requests pass the front end of one. NULL: there is one server. */
+  Servers *servers;
+  /* Which server gets the request, which the client sends now. Only with servers. */
+  guint (*deal)(gpointer data, guint32 request);
+  /* Which of the n instances of one server gets the request, which arrives there now; below n.
+   * NULL: each in its turn. */
+  guint (*route)(gpointer data, const LoopInstance *instances, guint n, guint32 request);
+  gpointer route_data; /* of both */
   Observer *const *observers;
   guint n_observers;
   guint32 unit_copy_steps; /* under the unit executor: steps that a copy takes */
@@ -38,6 +44,15 @@ typedef struct {
   gboolean (*stop)(gpointer data);
   gpointer stop_data;
 } Loop;
+
+/* When the client sends a request next, or a server's front end passes one on; G_MAXINT64: neither
+ * is known. */
+static inline gint64
+loop_next_arrival_ps(const Loop *loop)
+{
+  return loop->servers == NULL ? loop->client->next_ps
+                               : MIN(loop->client->next_ps, loop->servers->next_ps);
+}
 
 /* Runs to the end: all requests done, or an engine that died, is stuck, or goes round in circles
  * (outcome->end and ->reason say which). FALSE only if the executor failed. */

@@ -16,6 +16,7 @@ script_tests = \
   %D%/engines/layerwise.py \
   %D%/engines/limits.py \
   %D%/engines/page.py \
+  %D%/engines/instances.py \
   %D%/engines/parallel.py \
   %D%/engines/policies.py \
   %D%/engines/release.py \

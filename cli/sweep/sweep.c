@@ -240,9 +240,11 @@ check_detail(const Sweep *s, GError **error)
 {
   for (guint i = 0; s->detail != RESULTS_DETAIL_FIGURES && i < s->plan->table.cells->len; i++) {
     g_autoptr(Settings) settings = study_plan_settings(s->plan, i);
-    const gboolean engines = settings->data_parallel_size > 1;
-    const guint n =
-        (guint)(engines ? settings->data_parallel_size : settings->pipeline_parallel_size);
+    const gboolean servers = settings->instances > 1;
+    const gboolean engines = servers || settings->data_parallel_size > 1;
+    const guint n = (guint)(servers   ? settings->instances
+                            : engines ? settings->data_parallel_size
+                                      : settings->pipeline_parallel_size);
     if (!engines && (s->detail == RESULTS_DETAIL_SERIES || settings->pipeline_parallel_size == 1))
       continue;
     g_set_error(
@@ -250,8 +252,10 @@ check_detail(const Sweep *s, GError **error)
         "%s: --detail %s keeps the steps of one engine, one after the other, and a cell has "
         "%s = %u: --detail %s, or another study for that",
         s->study->path, detail_names[s->detail],
-        engines ? "data-parallel-size" : "pipeline-parallel-size", n,
-        engines ? "figures" : "series");
+        servers   ? "instances"
+        : engines ? "data-parallel-size"
+                  : "pipeline-parallel-size",
+        n, engines ? "figures" : "series");
     return FALSE;
   }
   return TRUE;

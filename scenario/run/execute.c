@@ -133,7 +133,7 @@ close_files(Run *run, const RunRecord *record)
     g_clear_error(&error);
   }
   series.buckets = metrics_series(run->metrics, &series.n, &series.bucket_ps);
-  if (run->scenario->data_parallel_size > 1) /* levels would be now of one, now of another engine */
+  if (scenario_engines(run->scenario) > 1) /* levels would be now of one, now of another engine */
     series.n = 0;
   if (run->execution->results != NULL &&
       results_commit(run->execution->results, run->results, record, &series, &error) == 0) {
@@ -213,7 +213,7 @@ static void
 simulate(Run *run, RunRecord *record)
 {
   const Scenario *s = run->scenario;
-  Executor *executor = s->data_parallel_size > 1 ? NULL : create_executor(run);
+  Executor *executor = scenario_engines(s) > 1 ? NULL : create_executor(run);
   g_autoptr(Engines) engines = engines_new(s, &s->config, run->execution->workload, executor);
   g_autoptr(GError) error = NULL;
   gint64 start_us = g_get_monotonic_time();

@@ -31,8 +31,8 @@ add_load(RouterLoad *load, const Scheduler *scheduler)
 }
 
 guint
-routing_choose(Routing *self, const LoopInstance *engines, const Workload *workload,
-               guint32 request, guint any, guint other)
+routing_choose(Routing *self, const LoopInstance *engines, const Servers *servers,
+               const Workload *workload, guint32 request, guint any, guint other)
 {
   const RouterQuery query = {.loads = self->loads,
                              .n = self->n,
@@ -46,6 +46,10 @@ routing_choose(Routing *self, const LoopInstance *engines, const Workload *workl
 
   for (guint i = 0; i < self->n; i++) {
     self->loads[i] = (RouterLoad){0};
+    if (servers != NULL) {
+      self->loads[i].waiting = server_passing(&servers->of[i]);
+      self->loads[i].tokens = servers->of[i].tokens;
+    }
     for (guint j = 0; j < self->each; j++)
       add_load(&self->loads[i], engines[i * self->each + j].scheduler);
   }

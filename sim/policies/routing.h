@@ -23,6 +23,7 @@ void routing_init(Routing *self, const RouterPolicy *policy, const PolicyValues 
                   guint each);
 void routing_clear(Routing *self);
 
-/* Which of the n gets the request. engines: [n x each]. any, other: two of the n at random. */
-guint routing_choose(Routing *self, const LoopInstance *engines, const Workload *workload,
-                     guint32 request, guint any, guint other);
+/* Which of the n gets the request. engines: [n x each]. servers: the n, whose front ends hold
+ * requests that count as waiting; NULL: they are none. any, other: two of the n at random. */
+guint routing_choose(Routing *self, const LoopInstance *engines, const Servers *servers,
+                     const Workload *workload, guint32 request, guint any, guint other);

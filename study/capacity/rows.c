@@ -112,7 +112,7 @@ make_row(const Capacity *c, guint point)
   CapacityRow row = {
       .point = point,
       .name = c->plan->study->grid->len > 0 ? cell->name : "",
-      .cards = (guint)(settings->tensor_parallel_size *
+      .cards = (guint)(settings->instances * settings->tensor_parallel_size *
                        (settings->enable_dp_attention ? 1 : settings->data_parallel_size) *
                        settings->pipeline_parallel_size),
       .load = NAN};

@@ -69,9 +69,10 @@ scenario_under(const Names *names, const char *overflow, const char *victim, gbo
       (scenario = scenario_new(one, names->verb, quiet, error)) == NULL ||
       !scenario_runs_among_others(scenario, error))
     return NULL;
-  if (scenario->data_parallel_size > 1 || scenario->config.pipeline_parallel_size > 1) {
+  if (scenario_engines(scenario) > 1 || scenario->config.pipeline_parallel_size > 1) {
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "--data-parallel-size, --pipeline-parallel-size: schedules are searched of one "
+                "--instances, --data-parallel-size, --pipeline-parallel-size: schedules are "
+                "searched of one "
                 "engine of one stage");
     return NULL;
   }

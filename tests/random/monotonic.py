@@ -131,7 +131,9 @@ def test_more_engines():
         words = ["--model", chance.choice(["llama-2-7b", "llama-3.1-8b", "qwen2.5-0.5b"]), *machine(chance)[2:], *scenario(chance), "--kv-memory", chance.choice(["400MiB", "1GiB", "3GiB"]), "--what-if", "front-end=0",
                  "--format", "json"]
         routers = ["engine", "round-robin", "random", "least-requests", "least-tokens", "least-kv", "two-choices", "prefix", "session"]
-        found = [execute("run", *words, *more) for more in ([], ["--data-parallel-size", 2, "--router", chance.choice(routers)])]
+        many = ["--data-parallel-size", 2, "--router", chance.choice(routers)] if chance.random() < 0.6 else \
+            ["--instances", 2, *maybe(chance, 0.8, "--router", chance.choice(routers[1:]))]
+        found = [execute("run", *words, *more) for more in ([], many)]
         if any(result.status != 0 for result in found):
             return False
         one, two = (result.json for result in found)

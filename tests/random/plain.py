@@ -65,7 +65,8 @@ def words_of(rules, longest, depth, engines, router):
     words += ["--partial-ahead-blocks", rules["ahead"]] if rules["overflow"] == "partial" else []
     words += ["--overlap-copies"] if rules["overlap"] else []
     words += ["--num-disk-blocks", rules["disk"], "--disk-queue-depth", depth] if rules["disk"] else []
-    return words + (["--data-parallel-size", engines, "--router", router] if engines > 1 else [])
+    # Without front ends servers are engines.
+    return words + ([["--data-parallel-size", "--instances"][rules["seqs"] % 2], engines, "--router", router] if engines > 1 else [])
 
 
 def machine_of(rules, depth):

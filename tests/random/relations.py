@@ -84,7 +84,7 @@ def test_halves():
     def try_one(chance):
         words, requests = scenario(chance)
         write_trace("t.csv", requests)
-        both = rows(*words, "--what-if", "front-end=0", "--trace", "t.csv", "--data-parallel-size", 2, "--router", "round-robin")
+        both = rows(*words, "--what-if", "front-end=0", "--trace", "t.csv", *chance.choice([["--data-parallel-size", 2, "--router", "round-robin"], ["--instances", 2]]))
         for half in (0, 1) if both is not None else ():
             write_trace("h.csv", requests[half::2])
             alone = rows(*words, "--what-if", "front-end=0", "--trace", "h.csv")
@@ -107,7 +107,7 @@ def test_closed():
     """Requests that arrive when others have left, or are turns of sessions, do as a trace with those arrivals, whichever engine stands idle"""
     def try_one(chance):
         words, requests = scenario(chance) if chance.random() < 0.3 else (machine(chance, 402), None)
-        words += ["--what-if", "front-end=0", *maybe(chance, 0.6, "--data-parallel-size", chance.choice([2, 3]), "--router", chance.choice(ROUTERS))]
+        words += ["--what-if", "front-end=0", *maybe(chance, 0.6, chance.choice(["--data-parallel-size", "--instances"]), chance.choice([2, 3]), "--router", chance.choice(ROUTERS))]
         if requests is not None:
             write_trace("t.csv", requests)
             found = rows(*words, "--trace", "t.csv", "--max-concurrency", chance.choice([1, 2, 5]))

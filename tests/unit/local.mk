@@ -50,7 +50,7 @@ module_tests = \
 check_PROGRAMS += $(module_tests)
 
 %C%_sim_invariants_SOURCES = %D%/sim/invariants.c %D%/sim/kv_witness.c %D%/sim/kv_witness.h %D%/sim/random_case.c \
-  %D%/sim/random_case.h %D%/sim/run_witness.c %D%/sim/run_witness.h
+  %D%/sim/random_case.h %D%/sim/run_router.c %D%/sim/run_router.h %D%/sim/run_witness.c %D%/sim/run_witness.h
 %C%_sim_layerwise_SOURCES = %D%/sim/layerwise.c %D%/sim/random_case.c %D%/sim/random_case.h $(shipped_fixture)
 report_fixture = %D%/report/report_fixture.c %D%/report/report_fixture.h
 %C%_report_report_SOURCES = %D%/report/report.c $(report_fixture)

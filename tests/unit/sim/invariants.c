@@ -11,29 +11,10 @@
 
 #include "sim/clients/turns.h"
 #include "sim/policies/price.h"
-#include "sim/policies/routing.h"
 #include "sim/units.h"
 #include "tests/scenarios.h"
+#include "tests/unit/sim/run_router.h"
 #include "tests/unit/sim/run_witness.h"
-
-typedef struct {
-  Routing routing;
-  const Workload *workload;
-  GRand *chance;
-} Router;
-
-static guint
-route_by_policy(gpointer data, const LoopInstance *instances, guint n_instances, guint32 request)
-{
-  Router *router = data;
-  guint any = (guint)g_rand_int_range(router->chance, 0, (gint32)n_instances);
-  guint step = (guint)g_rand_int_range(router->chance, 1, (gint32)n_instances);
-  guint chosen = routing_choose(&router->routing, instances, router->workload, request, any,
-                                (any + step) % n_instances);
-
-  g_assert_cmpuint(chosen, <, n_instances);
-  return chosen;
-}
 
 static guint
 route_by_length(gpointer data, const LoopInstance *instances G_GNUC_UNUSED, guint n_instances,
@@ -116,9 +97,7 @@ run_case(const RandomCase *c, Mode mode, RunWitness *w)
 {
   SchedulerConfig config = c->config;
   VictimPolicy victim = *c->config.victim;
-  gboolean by_policy = c->routed && c->router != NULL && c->n_instances > 1;
-  g_autoptr(GRand) chance = g_rand_new_with_seed(5);
-  Router router = {.chance = chance};
+  RunRouter router = {0};
   g_autoptr(Workload) workload = workload_copy(c->workload);
   g_autoptr(Client) client = c->max_concurrency > 0 || workload->turns != NULL
                                  ? client_waiting_new(workload, c->max_concurrency)
@@ -130,10 +109,8 @@ run_case(const RandomCase *c, Mode mode, RunWitness *w)
       .client = client,
       .instances = w->instances,
       .n_instances = c->n_instances,
-      .route = by_policy   ? route_by_policy
-               : c->routed ? route_by_length
-                           : NULL,
-      .route_data = by_policy ? (gpointer)&router : workload,
+      .route = c->routed ? route_by_length : NULL,
+      .route_data = workload,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = mode != SINGLE_STEPS,
@@ -160,15 +137,13 @@ run_case(const RandomCase *c, Mode mode, RunWitness *w)
   if (w->observer.needs_decodes && !c->config.prefix_caching)
     w->kv = kv_witness_new(workload_count(c->workload), c->config.block_size,
                            c->executor->needs_cost ? c->config.cost : NULL);
-  router.workload = workload;
-  if (by_policy)
-    routing_init(&router.routing, c->router, &c->router_options, c->n_instances, 1);
+  if (c->routed && c->router != NULL && c->n_instances > 1)
+    run_router_init(&router, c, workload, &loop);
   if (workload->turns != NULL)
     turns_note_sessions(workload);
   g_assert_true(loop_run(&loop, &w->outcome, &error));
   g_assert_no_error(error);
-  if (by_policy)
-    routing_clear(&router.routing);
+  run_router_clear(&router);
   metrics_summary(metrics, &w->summary);
   check_arrivals(c, w, client->taken);
   w->digest = 0;

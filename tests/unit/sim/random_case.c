@@ -195,6 +195,7 @@ pick_router(RandomCase *c, guint32 seed)
   g_autoptr(GRand) rand = g_rand_new_with_seed(seed ^ 0x707e5);
   guint n = 0;
 
+  c->n_servers = 1;
   if (pick(rand, 0, 3) == 0)
     return;
   while (router_policies[n] != NULL)
@@ -203,6 +204,12 @@ pick_router(RandomCase *c, guint32 seed)
     c->router = router_policies[pick(rand, 0, n - 1)];
   while (c->router->choose == NULL);
   c->router_options = any_values(rand, &c->router->base);
+  if (!c->routed || c->n_instances == 1 || coin(rand))
+    return;
+  c->n_instances = coin(rand) ? c->n_instances : 4;
+  c->n_servers = c->n_instances == 4 && coin(rand) ? 2 : c->n_instances;
+  if (coin(rand))
+    c->front_end = (FrontEnd){pick(rand, 0, 3000) * PS_PER_US, pick(rand, 0, 3000) * PS_PER_US};
 }
 
 /* SGLang's settings, and those of other engines with an order of victims of their own. */
@@ -340,7 +347,7 @@ random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class)
     c->config.windows.of[i] = (ContextWindow){pick(rand, 1, coin(rand) ? 9 : 200), coin(rand)};
   add_requests(c, rand, seed);
   c->max_concurrency = coin(rand) ? 0 : pick(rand, 1, 12);
-  c->n_instances = coin(rand) ? 1 : pick(rand, 2, INSTANCES_MAX);
+  c->n_instances = coin(rand) ? 1 : pick(rand, 2, 3);
   c->routed = coin(rand);
   pick_router(c, seed);
   pick_groups(c, rand);

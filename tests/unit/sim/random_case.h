@@ -1,6 +1,7 @@
 /* A random scenario for tests: an engine, its settings, policies, costs and requests. */
 #pragma once
 
+#include "sim/clients/front_end.h"
 #include "sim/executor.h"
 #include "sim/policies/router.h"
 #include "sim/scheduler.h"
@@ -28,9 +29,11 @@ typedef struct {
   gboolean routed;            /* by length or by a policy, else each in its turn */
   const RouterPolicy *router; /* NULL: by length */
   PolicyValues router_options;
+  guint n_servers;    /* 1: none, else behind that router, with as many instances each, */
+  FrontEnd front_end; /* and each with this */
 } RandomCase;
 
-#define INSTANCES_MAX 3
+#define INSTANCES_MAX 4
 
 /* What the seed makes; class: the engine, NULL: any. The caller frees the workload. */
 void random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class);
