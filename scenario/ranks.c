@@ -121,10 +121,6 @@ resolver_ranks(Resolver *r, GError **error)
   if (!check_experts(r, error) || !check_pipeline(r, error) || !check_dp_attention(r, error))
     return FALSE;
   s->instances = (guint32)settings->instances;
-  if (s->instances > 1 && settings->router == NULL) {
-    s->router = &router_round_robin;
-    s->router_options = policy_fallbacks(&s->router->base);
-  }
   s->data_parallel_size = (guint32)settings->data_parallel_size;
   s->tensor_parallel_size = (guint32)settings->tensor_parallel_size;
   if (settings->enable_dp_attention)

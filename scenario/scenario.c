@@ -99,6 +99,7 @@ resolve_names(Resolver *r, GError **error)
 {
   const Settings *settings = r->settings;
   Scenario *s = r->scenario;
+  const char *router = router_round_robin.base.name;
   g_autoptr(GError) unknown = NULL;
 
   s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm"), &unknown);
@@ -133,8 +134,10 @@ resolve_names(Resolver *r, GError **error)
   if (s->config.admission == NULL)
     return FALSE;
   s->router_seed = settings->seed;
-  s->router = (const RouterPolicy *)resolve_policy(r, POLICY_ROUTER, settings->router,
-                                                   &s->router_options, error);
+  if (settings->router != NULL || settings->instances == 1)
+    router = settings->router;
+  s->router =
+      (const RouterPolicy *)resolve_policy(r, POLICY_ROUTER, router, &s->router_options, error);
   return s->router != NULL;
 }
 

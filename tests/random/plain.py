@@ -26,7 +26,7 @@ def constant_host():
     """A host with which each step takes STEP_PS, whatever is in it."""
     with open(source("calib", "hosts", "unknown.ini")) as file:
         text = file.read()
-    return re.sub(r"^(\w+_us)=.*$", lambda found: "%s=%d" % (found[1], STEP_PS // 10**6 if found[1] == "step_us" else 0), text, flags=re.M)
+    return re.sub(r"^(\w+_us)=.*$", lambda found: "%s=%d" % (found[1], STEP_PS // 10**6 if found[1] in ("step_us", "step_least_us", "step_most_us") else 0), text, flags=re.M)
 
 
 def random_requests(chance):
