@@ -4,7 +4,6 @@
 
 #define MIB ((guint64)1 << 20)
 
-enum { VOCAB_PADDING = 64 }; /* vLLM pads the rows of vocabulary tables to a multiple of this */
 
 void
 model_free(Model *model)
@@ -288,7 +287,7 @@ guint64
 model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, guint32 groups,
                   const ModelStage *stage)
 {
-  guint64 rows = (model->vocab + VOCAB_PADDING - 1) / VOCAB_PADDING * VOCAB_PADDING / tp;
+  guint64 rows = model_rank_vocab(model, tp);
   guint64 table = allocated_bytes(2 * rows * model->hidden), layers = 0;
   guint64 bytes = allocated_bytes(2 * (guint64)model->max_position * model->rotary_dim);
 

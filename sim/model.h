@@ -99,6 +99,22 @@ guint64 model_rank_kv_bytes(const Model *model, guint32 tp);
 void model_set_state_bits(Model *model, guint32 bits);
 /* Bytes of the recurrent layers' states, a sequence, on one of `tp` ranks; 0: it has none. */
 guint64 model_rank_state_bytes(const Model *model, guint32 tp);
+/* Rows of the embedding's table and of the output head on one of `tp` ranks: the vocabulary, padded
+ * to a multiple of 64, is split evenly. Source: vocab_parallel_embedding.py of vLLM and of SGLang;
+ * where `tp` does not divide it they do not start, and here it is rounded up. */
+static inline guint64
+model_rank_vocab(const Model *model, guint32 tp)
+{
+  return (((guint64)model->vocab + 63) / 64 * 64 + tp - 1) / tp;
+}
+
+/* Of these, the most that are tokens: the logits that a rank chooses from by itself. */
+static inline guint64
+model_rank_logits(const Model *model, guint32 tp)
+{
+  return MIN(model_rank_vocab(model, tp), model->vocab);
+}
+
 /* Bytes that one of `tp` ranks holds after loading: its parts of the matrices, its own copy of what
  * is not split (routers, norms, latent projections), the vocabulary's share, and the table of sines
  * and cosines for every position. PyTorch's caching allocator rounds an allocation of 10 MiB or

@@ -90,11 +90,10 @@ static Memo
 find_head(const ProfileCost *self, guint64 sampled)
 {
   const Model *model = self->model;
-  guint64 vocab = (model->vocab + self->tp - 1) / self->tp;
   Sum head = {0, 0};
   gboolean measured;
 
-  add_product(self, self->head, &head, sampled, vocab, model->hidden);
+  add_product(self, self->head, &head, sampled, model_rank_vocab(model, self->tp), model->hidden);
   if (self->sampling != NULL) {
     double ps = operation_curve_ps(self->sampling, (double)sampled, &measured);
     sum_add(&head, ps, measured);

@@ -89,8 +89,7 @@ fit_head(ProfileCost *self, const Profile *profile, const RooflineConfig *config
 static OperationCurve *
 sampling_new(const Profile *profile, const RooflineConfig *config, const char *dtype)
 {
-  guint32 tp = config->tensor_parallel_size;
-  guint64 vocab = (config->model->vocab + tp - 1) / tp;
+  guint64 vocab = model_rank_logits(config->model, config->tensor_parallel_size);
   OperationCurve *greedy = config->greedy ? operation_curve_new(profile, OP_SAMPLING,
                                                                 SAMPLING_GREEDY, dtype, 0, 1, vocab)
                                           : NULL;

@@ -63,7 +63,7 @@ set_products(Roofline *self, const Model *model, guint32 tp)
     }
   }
   self->head =
-      (Product){(model->vocab + tp - 1) / tp, model->hidden, 1, 1, 1, FALSE, model->head_format};
+      (Product){model_rank_vocab(model, tp), model->hidden, 1, 1, 1, FALSE, model->head_format};
 }
 
 /* The elements that one token moves between a layer's products, and *kernels: two norms with the

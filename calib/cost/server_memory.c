@@ -188,8 +188,8 @@ forward_peak(const ServerSetup *setup, guint64 *kept)
 static Peak
 compile_peak(const ServerSetup *setup)
 {
-  guint64 table = HIDDEN_BYTES * (guint64)setup->model->vocab * setup->model->hidden /
-                  setup->tensor_parallel_size;
+  guint64 table = HIDDEN_BYTES * model_rank_vocab(setup->model, setup->tensor_parallel_size) *
+                  setup->model->hidden;
   gboolean tries = setup->version >= FIRST_COMBO_BENCHMARK && !setup->eager;
 
   return (Peak){tries ? table : 0, "compilation"};

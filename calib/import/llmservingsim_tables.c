@@ -106,7 +106,7 @@ find_layer(const LlmServingSim *reader, const char *name, TableLayer *layer)
       {"down_proj", {NULL, ffn > 0 ? hidden : 0, ffn, FALSE}},
       {"moe_gate", {NULL, model->experts, hidden, TRUE}},
       {"final_layernorm", {ELEMENTWISE_FINAL_NORM, hidden, 0, TRUE}},
-      {"lm_head", {NULL, model->vocab / ranks, hidden, TRUE}},
+      {"lm_head", {NULL, (gint64)model_rank_vocab(model, (guint32)ranks), hidden, TRUE}},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(layers); i++)
@@ -124,7 +124,8 @@ add_layer(LlmServingSim *reader, const char *name, gint64 rows, double time_us)
 
   if (g_str_equal(name, "sampler"))
     add(reader, OP_SAMPLING, "", reader->plain_dtype,
-        (gint64[]){rows, reader->model->vocab / reader->ranks}, time_us);
+        (gint64[]){rows, (gint64)model_rank_logits(reader->model, (guint32)reader->ranks)},
+        time_us);
   else if (!find_layer(reader, name, &layer))
     llmservingsim_leave_out_layer(reader, name);
   else if (layer.variant == NULL)

@@ -93,7 +93,8 @@ add_products(Plan *plan, const Model *model)
   add_product(plan, dtype, hidden, q, most);
   add_product(plan, dtype, (model->gated_ffn ? 2 : 1) * ffn, hidden, most);
   add_product(plan, dtype, hidden, ffn, most);
-  add_product(plan, "bfloat16", model->vocab, hidden, MOST_SEQUENCES); /* quantized or not */
+  add_product(plan, "bfloat16", model_rank_vocab(model, 1), hidden,
+              MOST_SEQUENCES); /* quantized or not */
 }
 
 static void

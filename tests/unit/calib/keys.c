@@ -73,7 +73,7 @@ shape_of(const Model *model, OperationKind kind, guint point, gint64 *shape)
       [OP_GEMM] = {x, (heads + 2 * kv_heads) * model->head_dim, model->hidden},
       [OP_ELEMENTWISE] = {x, model->hidden},
       [OP_ATTENTION] = {0, 0, 0, 4, 64 * x, heads, kv_heads, model->head_dim},
-      [OP_SAMPLING] = {x, model->vocab / TP},
+      [OP_SAMPLING] = {x, (gint64)model_rank_logits(model, TP)},
       [OP_ALL_REDUCE] = {x * model->hidden * 2, TP},
       [OP_HOST] = {x, 1},
       [OP_COPY] = {(gint64)16 * kv_heads * model->head_dim * 2, x},
@@ -91,8 +91,8 @@ add_companions(Profile *profile, const Model *model, guint point)
   add_sample(profile, OP_ELEMENTWISE, ELEMENTWISE_ROPE, "bfloat16", (gint64[]){point, rope}, 1000);
   add_sample(profile, OP_ELEMENTWISE, ELEMENTWISE_ACTIVATION, "bfloat16",
              (gint64[]){point, model->ffn / TP}, 1000);
-  add_sample(profile, OP_GEMM, "", "bfloat16", (gint64[]){point, model->vocab / TP, model->hidden},
-             1000);
+  add_sample(profile, OP_GEMM, "", "bfloat16",
+             (gint64[]){point, (gint64)model_rank_vocab(model, TP), model->hidden}, 1000);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* What a server takes beside weights and KV, against start-up logs of vLLM: its own parts, and the
  * tokens of KV that it had left. */
 #include "calib/cost/pool_size.h"
+#include "calib/cost/roofline.h"
 
 #include "tests/unit/calib/shipped_fixture.h"
 
@@ -118,6 +119,55 @@ test_experts(void)
                    4096ULL * 8 * 2 * 2048 * 2 + 4096ULL * 2048 * 2);
 }
 
+/* COST_HEAD of 16 sampled tokens less the head's product over `rows`. */
+static gint64
+head_without_product(const Model *model, const Device *device, guint32 tp, guint64 rows)
+{
+  RooflineConfig config = {.device = device,
+                           .model = model,
+                           .block_size = 16,
+                           .tensor_parallel_size = tp,
+                           .what_if = WHAT_IF_NONE};
+  const CostShape shape = {.contexts = {.count = 16, .sum = 16000}, .sampled = 16, .sequences = 16};
+  CostPiece piece;
+
+  g_autoptr(CostModel) costs = roofline_new(&config, NULL);
+  g_assert_nonnull(costs);
+  cost_model_step(costs, &shape, 1, &piece);
+  return piece.base_ps[COST_HEAD] -
+         roofline_gemm_ps(device, &config.what_if, 16, rows, model->hidden, &model->head_format);
+}
+
+/* A rank's rows of the vocabulary are the padded one's part, in weights and in the product: what is
+ * left of the head's time, sampling, is the same whatever the width. */
+static void
+test_vocabulary(void)
+{
+  static const struct {
+    guint32 vocab, tp;
+    guint64 rows, logits;
+  } rows[] = {{50257, 1, 50304, 50257}, {50257, 2, 25152, 25152},   {50257, 8, 6288, 6288},
+              {32003, 4, 8016, 8016},   {128256, 8, 16032, 16032},  {65, 1, 128, 65},
+              {65, 4, 32, 32},          {128256, 1, 128256, 128256}};
+  g_autoptr(Device) device = shipped_device("h100-sxm");
+
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autoptr(Model) model = shipped_model("llama-3.1-8b");
+    g_autoptr(Model) wide = model_copy(model);
+    g_autoptr(Model) padded = model_copy(model);
+    const guint32 tp = rows[i].tp;
+    model->vocab = wide->vocab = rows[i].vocab;
+    wide->hidden = 4 * model->hidden;
+    padded->vocab = (guint32)rows[i].rows * tp;
+    g_assert_cmpuint(model_rank_vocab(model, tp), ==, rows[i].rows);
+    g_assert_cmpuint(model_rank_logits(model, tp), ==, rows[i].logits);
+    g_assert_cmpuint(model_rank_bytes(model, tp), ==, model_rank_bytes(padded, tp));
+    g_assert_cmpint(ABS(head_without_product(model, device, tp, rows[i].rows) -
+                        head_without_product(wide, device, tp, rows[i].rows)),
+                    <=, 2);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -126,5 +176,6 @@ main(int argc, char **argv)
   g_test_add_func("/server-memory/versions", test_versions);
   g_test_add_func("/server-memory/ranks", test_ranks);
   g_test_add_func("/server-memory/experts", test_experts);
+  g_test_add_func("/server-memory/vocabulary", test_vocabulary);
   return g_test_run();
 }
