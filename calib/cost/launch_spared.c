@@ -33,12 +33,20 @@ launch_spared_kernel_ps(const Profile *profile, const char **source)
   return samples[0].median_ns / (double)MAX(1, samples[0].shape[0]) * PS_PER_NS;
 }
 
+gint64
+launch_spared_scaled_ps(gint64 spared_ps, gint64 plain_ps, gint64 ps)
+{
+  if (ps == plain_ps || spared_ps >= plain_ps)
+    return spared_ps;
+  return round_within((double)spared_ps / (double)plain_ps * (double)ps, TIME_MAX_PS);
+}
+
 LaunchSpared
-launch_spared_find(const Profile *profile, const Model *model, double factor)
+launch_spared_find(const Profile *profile, const Model *model)
 {
   guint64 products = 0, mixers = 0;
   const char *source;
-  double launch_ps = factor * launch_spared_kernel_ps(profile, &source);
+  double launch_ps = launch_spared_kernel_ps(profile, &source);
 
   for (guint i = 0; i < model->n_kinds; i++) {
     const Layer *layer = &model->kinds[i];

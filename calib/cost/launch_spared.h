@@ -23,5 +23,8 @@ typedef struct {
 /* Of one kernel, 0 where the profile has no OP_LAUNCH. *source: who says so. */
 double launch_spared_kernel_ps(const Profile *profile, const char **source);
 
-/* All 0 where the profile has no OP_LAUNCH. `factor` multiplies the time of a launch (WhatIf). */
-LaunchSpared launch_spared_find(const Profile *profile, const Model *model, double factor);
+/* Of tables as they are, without what-ifs. All 0 where the profile has no OP_LAUNCH. */
+LaunchSpared launch_spared_find(const Profile *profile, const Model *model);
+/* What is spared of a time that what-ifs made `ps` of plain_ps: the same share of it. So what is
+ * left is shorter wherever the time is. */
+gint64 launch_spared_scaled_ps(gint64 spared_ps, gint64 plain_ps, gint64 ps);

@@ -48,6 +48,7 @@ typedef struct {
   guint64 copy_piece_bytes, copy_pieces_per_block;
   CopyContention contention[2][2]; /* by CopyDirection, and beside a decode, a prefill */
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
+  Memo plain_linear[MEMO_TOKENS + 1]; /* without what-ifs */
   Memo head_memo[MEMO_SEQUENCES + 1], host_decodes[MEMO_SEQUENCES + 1];
   double spread[OPERATIONS]; /* of the timings, (p90 - p10) / median */
 } ProfileCost;

@@ -68,12 +68,24 @@ rows_of(const ProfileCost *self, const CostShape *shape, guint64 tokens, guint64
 }
 
 static Memo
-find_linear(const ProfileCost *self, guint64 rows)
+linear_memo(const ProfileCost *self, const WhatIf *what_if, guint64 rows)
 {
-  ProfileTime time = profile_linear_time(self->linear_fit, rows);
+  ProfileTime time = profile_linear_time(self->linear_fit, what_if, rows);
 
   return (Memo){profile_round_ps(time.ps), profile_round_ps(time.measured_ps),
                 profile_round_ps(time.scaled_ps)};
+}
+
+static Memo
+find_linear(const ProfileCost *self, guint64 rows)
+{
+  return linear_memo(self, &self->what_if, rows);
+}
+
+static Memo
+find_plain_linear(const ProfileCost *self, guint64 rows)
+{
+  return linear_memo(self, &WHAT_IF_NONE, rows);
 }
 
 static Memo
@@ -343,22 +355,38 @@ set_residual(const ProfileCost *self, const CostShape *shape, guint64 tokens, Co
     take_from(piece, COST_LINEAR, take_from(piece, COST_ELEMENTWISE, -ps));
 }
 
-/* Graphs of steps with prefills end before attention, unless the host has a price for pieces, which
- * is against whole graphs. Components that the roofline costs hold no launch of a table. Attention
- * that takes less than its launches takes nothing, and the piece holds for one step alone: the
- * next, over longer contexts, may take more than them. */
+/* Takes what a graph spares of a component's time, which is plain_ps without what-ifs. */
 static void
-spare_launches(const ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
+spare(CostPiece *piece, CostComponent component, gint64 spared_ps, gint64 plain_ps)
+{
+  take_from(piece, component,
+            launch_spared_scaled_ps(spared_ps, plain_ps, piece->base_ps[component]));
+}
+
+/* Graphs of steps with prefills end before attention, unless the host has a price for pieces, which
+ * is against whole graphs. Of products and small operations as large a share is spared as without
+ * what-ifs; of attention, whose time grows within a run of steps, as much: so a what-if that
+ * shortens an operation never lengthens the step. Components that the roofline costs hold no launch
+ * of a table. Attention that takes less than its launches takes nothing, and the piece holds for
+ * one step alone: the next, over longer contexts, may take more than them. */
+static void
+spare_launches(ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
   const LaunchSpared *spared = &self->spared;
   gboolean whole = shape->n_prefills == 0 || self->prices_pieces;
 
   if (tokens == 0 || !roofline_is_captured(self->captured, self->captured_tokens, shape, tokens))
     return;
-  if (self->linear_fit != NULL)
-    take_from(piece, COST_LINEAR, spared->linear_ps);
+  if (self->linear_fit != NULL && spared->linear_ps > 0)
+    spare(piece, COST_LINEAR, spared->linear_ps,
+          what_if_is_none(&self->what_if)
+              ? piece->base_ps[COST_LINEAR]
+              : remember(self, self->plain_linear, MEMO_TOKENS,
+                         rows_of(self, shape, tokens, tokens), find_plain_linear)
+                    .ps);
   if (self->elementwise != NULL)
-    take_from(piece, COST_ELEMENTWISE, spared->elementwise_ps);
+    spare(piece, COST_ELEMENTWISE, spared->elementwise_ps,
+          remember(self, self->small, MEMO_TOKENS, tokens, find_small).ps);
   if (self->attention != NULL && whole &&
       take_from(piece, COST_ATTENTION, spared->attention_ps) > 0)
     piece->steps = 1;

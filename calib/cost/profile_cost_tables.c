@@ -67,7 +67,7 @@ static void
 forget_all(ProfileCost *self)
 {
   for (guint i = 0; i <= MEMO_TOKENS; i++)
-    self->linear[i].ps = self->small[i].ps = -1;
+    self->linear[i].ps = self->plain_linear[i].ps = self->small[i].ps = -1;
   for (guint i = 0; i <= MEMO_SEQUENCES; i++)
     self->head_memo[i].ps = self->host_decodes[i].ps = -1;
 }
@@ -142,7 +142,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   self->captures_head = config->captures_head;
   self->prices_pieces = config->in_pieces && config->host != NULL &&
                         config->host->costs[config->scheduler].piece_ps > 0;
-  self->spared = launch_spared_find(profile, model, config->what_if.launch_time);
+  self->spared = launch_spared_find(profile, model);
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
   self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out, "", NULL);

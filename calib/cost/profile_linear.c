@@ -22,7 +22,6 @@ typedef struct {
 
 struct ProfileLinear {
   Device device; /* numbers only */
-  WhatIf what_if;
   guint32 tp;
   ExpertSplit split;
   GHashTable *fits; /* of GemmFit by dtype */
@@ -93,7 +92,6 @@ profile_linear_new(const Profile *profile, const RooflineConfig *config,
   gboolean any = FALSE;
 
   self->device = *config->device;
-  self->what_if = config->what_if;
   self->tp = config->tensor_parallel_size;
   self->split = roofline_expert_split(config);
   self->fits =
@@ -130,16 +128,15 @@ add_time(ProfileTime *sum, double ps, gboolean is_served, gboolean measured)
 
 /* Adds the layer's routed experts, and the shared ones where their kernels run alone. */
 static void
-add_experts(const ProfileLinear *self, const LinearKind *kind, guint64 tokens,
-            const ProfileTime *shared, ProfileTime *sum)
+add_experts(const ProfileLinear *self, const WhatIf *what_if, const LinearKind *kind,
+            guint64 tokens, const ProfileTime *shared, ProfileTime *sum)
 {
   gboolean measured = FALSE;
-  double ps = kind->experts != NULL
-                  ? moe_fit_ps(kind->experts, &self->what_if, tokens, &measured)
-                  : (double)roofline_experts_ps(&self->device, &self->what_if, tokens, &kind->layer,
-                                                &self->split);
+  double ps = kind->experts != NULL ? moe_fit_ps(kind->experts, what_if, tokens, &measured)
+                                    : (double)roofline_experts_ps(&self->device, what_if, tokens,
+                                                                  &kind->layer, &self->split);
 
-  double both = roofline_experts_together_ps(&self->device, &self->what_if, tokens, &kind->layer,
+  double both = roofline_experts_together_ps(&self->device, what_if, tokens, &kind->layer,
                                              &self->split, ps, shared->ps);
   double part = both / (ps + shared->ps);
 
@@ -150,7 +147,7 @@ add_experts(const ProfileLinear *self, const LinearKind *kind, guint64 tokens,
 }
 
 ProfileTime
-profile_linear_time(const ProfileLinear *self, guint64 tokens)
+profile_linear_time(const ProfileLinear *self, const WhatIf *what_if, guint64 tokens)
 {
   ProfileTime sum = {0};
 
@@ -162,13 +159,13 @@ profile_linear_time(const ProfileLinear *self, guint64 tokens)
       gboolean measured = FALSE;
       double ps =
           product->fit != NULL
-              ? gemm_fit_ps(product->fit, &self->what_if, tokens, product->n, product->k, &measured)
-              : (double)roofline_gemm_ps(&self->device, &self->what_if, tokens, product->n,
-                                         product->k, &product->format);
+              ? gemm_fit_ps(product->fit, what_if, tokens, product->n, product->k, &measured)
+              : (double)roofline_gemm_ps(&self->device, what_if, tokens, product->n, product->k,
+                                         &product->format);
       add_time(product->shared ? &shared : &layer, ps, product->fit != NULL, measured);
     }
     if (kind->layer.experts > 0)
-      add_experts(self, kind, tokens, &shared, &layer);
+      add_experts(self, what_if, kind, tokens, &shared, &layer);
     sum.ps += kind->layers * layer.ps;
     sum.measured_ps += kind->layers * layer.measured_ps;
     sum.scaled_ps += kind->layers * layer.scaled_ps;

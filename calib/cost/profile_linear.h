@@ -21,7 +21,7 @@ ProfileLinear *profile_linear_new(const Profile *profile, const RooflineConfig *
                                   const ProfileAttention *attention);
 void profile_linear_free(ProfileLinear *self);
 
-ProfileTime profile_linear_time(const ProfileLinear *self, guint64 tokens);
+ProfileTime profile_linear_time(const ProfileLinear *self, const WhatIf *what_if, guint64 tokens);
 
 /* The curves of a dtype, if its products go by them; NULL otherwise. They are its own. */
 const GemmFit *profile_linear_fit(const ProfileLinear *self, const char *dtype);

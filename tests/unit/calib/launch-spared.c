@@ -73,7 +73,7 @@ test_steps(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
   known_profile_tear_down(&plain, NULL);
 }
 
-/* No component takes less than nothing; a launch is scaled as others are. */
+/* No component takes less than nothing, nor more than that where launches cost nothing. */
 static void
 test_least(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
 {
@@ -91,7 +91,48 @@ test_least(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint(piece.base_ps[COST_HEAD], >, 0);
   config.what_if.launch_time = 0;
   none = profile_cost_new(f->profile, &config, NULL);
-  g_assert_cmpint(of_step(none, NULL).base_ps[COST_LINEAR], >, 0);
+  piece = of_step(none, NULL);
+  g_assert_cmpint(piece.base_ps[COST_LINEAR], ==, 0);
+  g_assert_cmpint(piece.base_ps[COST_ELEMENTWISE], ==, 0);
+}
+
+/* Of two machines the one that is faster in whatever way has no component that takes longer, and no
+ * step: over random what-ifs, launches, batches and graphs. */
+static void
+test_what_ifs(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
+{
+  double *parts[] = {NULL, NULL, NULL};
+  RooflineConfig config = config_of(f);
+
+  parts[0] = &config.what_if.hbm_time;
+  parts[1] = &config.what_if.flops_time;
+  parts[2] = &config.what_if.launch_time;
+  known_profile_add(f, OP_LAUNCH, "", (const gint64[]){1}, g_test_rand_int_range(1, 4000));
+  profile_seal(f->profile);
+  for (guint round = 0; round < 300; round++) {
+    const CostChunk chunk = {.tokens = (guint32)g_test_rand_int_range(1, 600),
+                             .cached_tokens = (guint32)g_test_rand_int_range(0, 3000)};
+    const gboolean prefills = g_test_rand_bit();
+    CostPiece slow, fast;
+
+    config.captured = g_test_rand_bit() ? CAPTURED_STEPS : CAPTURED_DECODES;
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
+      *parts[i] = g_test_rand_bit() ? 1 : g_test_rand_double_range(0, 3);
+    g_autoptr(CostModel) before = profile_cost_new(f->profile, &config, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
+      *parts[i] *= g_test_rand_bit() ? 1 : g_test_rand_bit() ? 0 : g_test_rand_double_range(0, 1);
+    g_autoptr(CostModel) after = profile_cost_new(f->profile, &config, NULL);
+    slow = of_step(before, prefills ? &chunk : NULL);
+    fast = of_step(after, prefills ? &chunk : NULL);
+    for (guint i = 0; i < COST_COMPONENTS; i++) {
+      if (fast.base_ps[i] > slow.base_ps[i] + 4)
+        g_error("component %u takes %" G_GINT64_FORMAT " ps, not %" G_GINT64_FORMAT
+                ", with launches x %g, memory x %g, arithmetic x %g",
+                i, fast.base_ps[i], slow.base_ps[i], config.what_if.launch_time,
+                config.what_if.hbm_time, config.what_if.flops_time);
+    }
+    g_assert_cmpint(cost_piece_total_ps(&fast), <=, cost_piece_total_ps(&slow) + 16);
+  }
 }
 
 /* Beyond the tables' rows, where all is scaled, what is left is still no more than all. */
@@ -178,6 +219,7 @@ main(int argc, char **argv)
              known_profile_tear_down)
   ADD("steps", test_steps);
   ADD("least", test_least);
+  ADD("what-ifs", test_what_ifs);
   ADD("beyond", test_beyond);
   ADD("growth", test_growth);
   ADD("pieces", test_pieces);
