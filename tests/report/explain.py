@@ -205,5 +205,21 @@ def test_refused():
         check(result.out == b"", str(result))
 
 
+def test_copies_ahead():
+    """What native offload copies ahead of evictions is told by itself: no eviction's cost has it, and it is told where nobody is evicted, too."""
+    words = ["run", *HARDWARE, "--trace", "demo", "--limit", "120", "--kv-offloading-size", "8", "-o"]
+    for name, memory, evicted in (("small.db", ["--kv-memory", "12%"], True), ("large.db", [], False)):
+        succeed(*words, name, *memory)
+        database, text = sqlite3.connect(name), succeed("explain", name).text
+        preemptions, again, out, back = one(database, "SELECT preemptions, overhead_s_recompute, overhead_s_swap_out, overhead_s_swap_in FROM run")
+        check(out > 0 and (preemptions > 0) == evicted, "%r" % preemptions)
+        said = re.search(r"Copies of native offload lengthened its steps by ([\d.]+) ms", text)
+        check_close(float(said[1]) / 1000, out + back, text, relative=1e-2)
+        check_equal("Nobody was evicted." in text, not evicted)
+        if evicted:
+            said = re.search(r"evictions? of \d+ requests? lengthened its steps by ([\d.]+) (m|µ)s", text)
+            check_close(float(said[1]) * {"m": 1e-3, "µ": 1e-6}[said[2]], again, text, relative=1e-2)
+
+
 if __name__ == "__main__":
     main(all_tests(globals()))
