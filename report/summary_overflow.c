@@ -32,6 +32,24 @@ add_overhead(Table *table, const char *label, guint64 count, const char *what, g
   table_add(table, priced ? "of the busy time" : "");
 }
 
+/* Blocks that were swapped; where time alone is told, of none, it is that of native offload's
+ * copies. */
+static void
+add_copies(Table *table, const char *swapped, const char *offloaded, guint64 blocks, gint64 time_ps,
+           const Summary *sum)
+{
+  if (blocks > 0 || time_ps == 0) {
+    add_overhead(table, swapped, blocks, "blocks", time_ps, sum);
+    return;
+  }
+  table_add(table, offloaded);
+  table_add(table, "");
+  table_add(table, "native offload");
+  table_take(table, format_duration(ps_to_s(time_ps)));
+  table_take(table, format_percent((double)time_ps / (double)sum->busy_ps));
+  table_add(table, "of the busy time");
+}
+
 /* Copies beside the steps, which do not lengthen them. */
 static void
 add_blocks(Table *table, const char *label, guint64 blocks)
@@ -113,10 +131,9 @@ text_append_overflow(GString *text, const RunRecord *record)
   }
   add_overhead(table, "recomputed", sum->recomputed_tokens, "tokens", sum->overhead_recompute_ps,
                sum);
-  add_overhead(table, "swapped out", sum->swapped_out_blocks, "blocks", sum->overhead_swap_out_ps,
-               sum);
-  add_overhead(table, "swapped in", sum->swapped_in_blocks, "blocks", sum->overhead_swap_in_ps,
-               sum);
+  add_copies(table, "swapped out", "stored", sum->swapped_out_blocks, sum->overhead_swap_out_ps,
+             sum);
+  add_copies(table, "swapped in", "loaded", sum->swapped_in_blocks, sum->overhead_swap_in_ps, sum);
   add_blocks(table, "to the disk", sum->disk_written_blocks);
   add_blocks(table, "from the disk", sum->disk_read_blocks);
   add_wait(table, "device waits", "for copies", sum->copy_wait_ps, sum);

@@ -209,7 +209,8 @@ def test_copies_ahead():
     """What native offload copies ahead of evictions is told by itself: no eviction's cost has it, and it is told where nobody is evicted, too."""
     words = ["run", *HARDWARE, "--trace", "demo", "--limit", "120", "--kv-offloading-size", "8", "-o"]
     for name, memory, evicted in (("small.db", ["--kv-memory", "12%"], True), ("large.db", [], False)):
-        succeed(*words, name, *memory)
+        summary = succeed(*words, name, *memory).text
+        check(re.search(r"^  stored +native offload +[\d.]+ ms", summary, re.M) and "swapped" not in summary, summary)
         database, text = sqlite3.connect(name), succeed("explain", name).text
         preemptions, again, out, back = one(database, "SELECT preemptions, overhead_s_recompute, overhead_s_swap_out, overhead_s_swap_in FROM run")
         check(out > 0 and (preemptions > 0) == evicted, "%r" % preemptions)
