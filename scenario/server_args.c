@@ -78,6 +78,22 @@ is_set_before(const char *word)
   return length > 0 && strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == length;
 }
 
+/* The index of the word behind "X=1 python3 -m dynamo.vllm" and its like, a module that takes an
+ * engine's flags; 0: there is none. */
+static guint
+behind_module(char **words)
+{
+  g_autofree char *program = NULL;
+  guint i = 0;
+
+  while (words[i] != NULL && is_set_before(words[i]))
+    i++;
+  program = words[i] != NULL ? g_path_get_basename(words[i]) : g_strdup("");
+  if (!g_str_has_prefix(program, "python") || g_strcmp0(words[i + 1], "-m") != 0)
+    return 0;
+  return words[i + 2] != NULL ? i + 3 : 0;
+}
+
 /* The index of the server's first own word, behind "VLLM_X=1 vllm serve" or "python -m
  * vllm.entrypoints.openai.api_server". */
 static guint
@@ -88,6 +104,8 @@ skip_command(ServerArgs *args, char **words)
   for (guint i = 0; words[i] != NULL; i++)
     if (server_starts_at(args->server, words, i))
       behind = i + 1;
+  if (behind == 0)
+    behind = behind_module(words);
   for (guint i = 0; words[i] != NULL && (i < behind || is_set_before(words[i])); i++) {
     if (server_assignment(words[i]) > 0)
       g_ptr_array_add(args->environment, g_strndup(words[i], server_assignment(words[i])));
@@ -239,6 +257,11 @@ take_version(ServerArgs *args, const char *image, GError **error)
   g_autofree char *version = image != NULL ? server_image_version(image) : NULL, *scheduler = NULL;
   g_autoptr(GError) cause = NULL;
 
+  if (args->server->scheduler != NULL && version != NULL)
+    server_note(args,
+                "of the image %s the version is not taken: of %s one is simulated ('spillway list "
+                "schedulers')",
+                image, args->server->engine);
   if (args->server->scheduler != NULL || version == NULL)
     return TRUE;
   scheduler = g_strconcat("vllm-", version, NULL);

@@ -409,6 +409,18 @@ def test_contexts():
     check("would not start" not in succeed(*CARD, "--sglang-args", text).err)
 
 
+def test_modules():
+    """A module that takes an engine's flags is no model; of SGLang and TensorRT-LLM an image's version is not taken, which is said."""
+    for option, text in (("--vllm-args", "X_Y=1 python3 -m dynamo.vllm --model llama-2-7b"), ("--sglang-args", "/usr/bin/python -m dynamo.sglang --model-path llama-2-7b")):
+        check("does not ship" not in succeed(*CARD, option, text).err, text)
+    for option, image, text in (("--sglang-args", "lmsysorg/sglang:v0.5.3", "--model-path llama-2-7b"),
+                                ("--trtllm-args", "nvcr.io/nvidia/tensorrt-llm/release:1.0.0", "trtllm-serve llama-2-7b")):
+        err = succeed(*CARD, option, "docker run %s %s" % (image, text)).err
+        check("of the image %s the version is not taken: of" % image in err, err)
+    err = succeed(*CARD, "--sglang-args", "docker run lmsysorg/sglang:latest --model-path llama-2-7b").err
+    check("version" not in err, err)
+
+
 def test_clients():
     """A benchmark's command line is a client's: it is said what to do with it."""
     for option, text in (("--vllm-args", "vllm bench serve --model llama-2-7b"), ("--sglang-args", "python -m sglang.bench_serving --model x"),
