@@ -52,6 +52,16 @@ last_state(const Scenario *s)
          "device of compute capability 9.0, 10 or 12)";
 }
 
+/* Of a page of the layers that see all; 0: there are none. */
+static guint32
+page_tokens(const KvGroups *groups)
+{
+  for (guint i = 0; i < groups->n_kinds; i++)
+    if (groups->kinds[i].kind == KV_WHOLE)
+      return groups->kinds[i].block_tokens;
+  return 0;
+}
+
 /* Of groups that are counted. */
 static void
 add_groups(json_t *list, const Scenario *s)
@@ -61,6 +71,10 @@ add_groups(json_t *list, const Scenario *s)
   add(list, g_strdup_printf("a block of the pool is a page in each of up to %u layers, and %u "
                             "groups of layers share the pool, as in vLLM's hybrid manager",
                             groups->group_layers, groups->n_groups));
+  if (page_tokens(groups) > 0 && page_tokens(groups) != s->config.block_size)
+    add(list, g_strdup_printf("a page of a layer that sees all holds %u tokens, not block_size, "
+                              "since pages are as large as the largest",
+                              page_tokens(groups)));
   if (groups->is_compressed)
     add(list, g_strdup("entries of several tokens, the windows beside them and the compressors' "
                        "tokens take blocks as in vLLM 0.22; later versions need 1 to 5 % less "

@@ -90,6 +90,8 @@ def test_kernels():
                          "--scheduler", "vllm-0.%d" % version, "--trace", "trace.csv", "--format", "json").json["config"]
         told, = [text for text in config["assumed"] if "the prefix cache has a recurrent state every" in text]
         check(tokens is None or "every %d tokens" % tokens in told, told)
+        check(tokens is None or any("a page of a layer that sees all holds %d tokens, not block_size" % tokens in text for text in config["assumed"]),
+              config["assumed"])
         check_equal("comes within its last step" in told, within, "%s 0.%d %s" % (family, version, device))
 
 
