@@ -272,10 +272,15 @@ show_model(const char *name, OutputFormat format, guint32 block_size, const char
   g_autoptr(GError) error = NULL;
   g_autoptr(Model) model = resolve_model(name, &error);
   g_autoptr(GString) text = g_string_new(NULL);
+  const char *without;
   json_t *object;
 
-  if (model == NULL || !resolve_kv_cache_dtype(model, kv_cache_dtype, &error))
+  if (model == NULL || !resolve_kv_cache_dtype(model, kv_cache_dtype, &error) ||
+      !resolve_state_dtype(model, options->mamba_ssm_cache_dtype, FALSE, &without, &error))
     return cli_error(CLI_USAGE, "model", "%s", error->message);
+  if (without != NULL)
+    return cli_error(CLI_USAGE, "model", "--mamba-ssm-cache-dtype: %s has no %s", model->name,
+                     without);
   object = model_json(model, block_size_or_usual(block_size));
   g_string_append_printf(text, "%s\n", model->name);
   append_sizes(model, block_size_or_usual(block_size), text);
@@ -332,6 +337,7 @@ option_without_device(const ModelMemoryOptions *options)
          : options->max_num_seqs != NULL           ? "max-num-seqs"
          : options->max_model_len != NULL          ? "max-model-len"
          : options->speculative_config != NULL     ? "speculative-config"
+         : options->mamba_ssm_cache_dtype != NULL  ? "mamba-ssm-cache-dtype"
          : options->offline                        ? "offline"
          : options->enforce_eager                  ? "enforce-eager"
                                                    : NULL;
@@ -349,6 +355,7 @@ free_options(ModelMemoryOptions *options)
   g_free(options->max_num_seqs);
   g_free(options->max_model_len);
   g_free(options->speculative_config);
+  g_free(options->mamba_ssm_cache_dtype);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ModelMemoryOptions, free_options)
 
@@ -382,6 +389,8 @@ command_model(int argc, char **argv)
        "tokens a block (default 16; with --device the engine's on that card)", "N"},
       {"kv-cache-dtype", 0, 0, G_OPTION_ARG_STRING, &kv_cache_dtype,
        "how KV is kept: auto (default: as the model says), fp8, bfloat16, float16", "TYPE"},
+      {"mamba-ssm-cache-dtype", 0, 0, G_OPTION_ARG_STRING, &options.mamba_ssm_cache_dtype,
+       "how recurrent states are kept: auto (default), float32, float16, bfloat16", "TYPE"},
       {"device", 0, 0, G_OPTION_ARG_FILENAME, &options.device,
        "show what a server leaves for KV on this card, line by line", "NAME|FILE"},
       {"log", 0, 0, G_OPTION_ARG_FILENAME, &options.log,

@@ -12,7 +12,7 @@
 typedef struct {
   char *device, *scheduler, *log;
   char *tensor_parallel_size, *gpu_memory_utilization, *max_num_batched_tokens, *max_num_seqs;
-  char *max_model_len, *speculative_config;
+  char *max_model_len, *speculative_config, *mamba_ssm_cache_dtype;
   gboolean offline, enforce_eager;
 } ModelMemoryOptions;
 

@@ -64,6 +64,7 @@ values()
   *,--model) names models && file ;;
   *,--trace) names traces && file ;;
   *,--kv-cache-dtype) printf '%s\n' auto fp8 fp8_e4m3 fp8_e5m2 bfloat16 float16 ;;
+  *,--mamba-ssm-cache-dtype) printf '%s\n' auto float32 float16 bfloat16 ;;
   *,--quantization) printf '%s\n' fp8 fp8_block nvfp4 int4 ;;
   *,--context-chunking-policy) printf '%s\n' first-come-first-served equal-progress ;;
   *,--capacity-policy) printf '%s\n' guaranteed-no-evict max-utilization static-batch ;;

@@ -114,6 +114,10 @@ set_pool(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(
       object, "kv_cache_dtype",
       json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype : "auto"));
+  json_object_set_new(object, "mamba_ssm_cache_dtype",
+                      json_string(settings->mamba_ssm_cache_dtype != NULL
+                                      ? settings->mamba_ssm_cache_dtype
+                                      : "auto"));
   json_object_set_new(object, "gpu_memory_utilization",
                       settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL ||
                               s->free_gpu_memory_fraction > 0 || has(s, SCHEDULER_IS_SGLANG)

@@ -226,6 +226,28 @@ read_costs(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* How wide recurrent states are: as the engine keeps them, or as it is typed. */
+static gboolean
+resolve_states(Resolver *r, GError **error)
+{
+  const char *name = r->settings->mamba_ssm_cache_dtype;
+  gboolean is_sglang = resolver_is_sglang(r);
+  Model *model = r->scenario->model;
+  const char *without;
+
+  if (name != NULL && model == NULL)
+    return resolver_refuse(error, "--mamba-ssm-cache-dtype needs --model");
+  if (model == NULL)
+    return TRUE;
+  if (is_sglang)
+    model_set_state_bits(model, model->sglang_state_bits, FALSE);
+  if (!resolve_state_dtype(model, name, is_sglang, &without, error))
+    return FALSE;
+  if (without != NULL)
+    resolver_note(r, "--mamba-ssm-cache-dtype changes nothing: %s has no %s", model->name, without);
+  return TRUE;
+}
+
 static gboolean
 resolve_hardware(Resolver *r, GError **error)
 {
@@ -249,8 +271,8 @@ resolve_hardware(Resolver *r, GError **error)
     return resolver_refuse(error, "--kv-cache-dtype needs --model");
   if (s->model != NULL && !resolve_kv_cache_dtype(s->model, settings->kv_cache_dtype, error))
     return FALSE;
-  if (s->model != NULL && (s->scheduler->features & SCHEDULER_IS_SGLANG))
-    model_set_state_bits(s->model, s->model->sglang_state_bits);
+  if (!resolve_states(r, error))
+    return FALSE;
   if (settings->device != NULL && !read_costs(r, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;

@@ -83,6 +83,10 @@ const SettingsOption settings_options[] = {
     {"kv-cache-dtype", GROUP_ENGINE, KIND_TEXT, AT(kv_cache_dtype), 0, 0, "TYPE",
      "how KV is kept: auto (default: as the model says, 16 bits or fp8), fp8, bfloat16, float16",
      0},
+    {"mamba-ssm-cache-dtype", GROUP_ENGINE, KIND_TEXT, AT(mamba_ssm_cache_dtype), 0, 0, "TYPE",
+     "how recurrent states are kept: auto (default: as the engine and the model say), float32, "
+     "float16, bfloat16 (SGLang's --mamba-ssm-dtype)",
+     0},
     {"gpu-memory-utilization", GROUP_ENGINE, KIND_REAL, AT(gpu_memory_utilization), TINY, 1, "X",
      "size the pool by what a server leaves of this share of the memory (default: the engine's, "
      "0.9 or 0.92; not trtllm)",

@@ -37,6 +37,7 @@ typedef struct {
   guint64 num_gpu_blocks;
   char *kv_memory;
   char *kv_cache_dtype;
+  char *mamba_ssm_cache_dtype;
   char *quantization;
   double gpu_memory_utilization;
   char *swap_space;

@@ -347,12 +347,20 @@ model_kv_bytes_per_token(const Model *model)
   return model_rank_kv_bytes(model, 1);
 }
 
-void
-model_set_state_bits(Model *model, guint32 bits)
+gboolean
+model_set_state_bits(Model *model, guint32 bits, gboolean scans_alone)
 {
-  for (guint i = 0; i < model->n_kinds; i++)
-    if (model->kinds[i].mixer.kind == MIXER_RECURRENT)
-      model->kinds[i].mixer.state_bits = bits;
+  gboolean any = FALSE;
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    Mixer *mixer = &model->kinds[i].mixer;
+    if (mixer->kind != MIXER_RECURRENT || mixer->state_elements == 0 ||
+        (scans_alone && mixer->recurrent > RECURRENT_DELTA))
+      continue;
+    mixer->state_bits = bits;
+    any = TRUE;
+  }
+  return any;
 }
 
 guint64

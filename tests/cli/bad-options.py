@@ -22,6 +22,8 @@ def test_missing_options():
         (UNIT + ["--num-gpu-blocks", "99", "--overflow", "swap"], "--num-cpu-blocks"),
         (UNIT + ["--num-gpu-blocks", "99", "--kv-cache-dtype", "fp8"], "--kv-cache-dtype", "needs --model"),
         (RUN + ["--kv-cache-dtype", "fp9"], "--kv-cache-dtype", "'fp9'", "fp8"),
+        (RUN + ["--mamba-ssm-cache-dtype", "fp8"], "--mamba-ssm-cache-dtype", "'fp8'", "float32"),
+        (UNIT + ["--num-gpu-blocks", "99", "--mamba-ssm-cache-dtype", "auto"], "--mamba-ssm-cache-dtype", "needs --model"),
         (UNIT + ["--num-gpu-blocks", "99", "--swap-space", "4"], "--swap-space", "needs --model"),
         (["model"], "list or show"), (["model", "show"], "spillway model list"),
         (["model", "show", "nonsense"], "'nonsense'", "config.json")])

@@ -29,7 +29,7 @@ static const struct {
      "kv-cache-dtype tokens block-size copy-path host-memory what-if tensor-parallel-size format"},
     {"model", "model show llama-3.1-8b --device h100-sxm", FALSE,
      "block-size kv-cache-dtype scheduler tensor-parallel-size gpu-memory-utilization "
-     "max-num-batched-tokens max-num-seqs max-model-len offline format"},
+     "max-num-batched-tokens max-num-seqs max-model-len mamba-ssm-cache-dtype offline format"},
     {"plot", "plot template.db", FALSE, "chart runs figure"},
     {"report", "report template.db -o out.html", FALSE, "runs"},
     {"explain", "explain template.db", FALSE, "run request preemption top"},

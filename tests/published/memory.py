@@ -247,15 +247,40 @@ def test_sglang_states():
               "64", "--trace", "demo", "--limit", "1", "--format", "json"]
     said = next(sentence for sentence in succeed(*groups).json["config"]["assumed"] if "recurrent states" in sentence)
     check_equal(said.split()[0], "32", said)
-    # mamba2_state_dtype: 32 bits unless mamba_ssm_dtype says otherwise. 36 layers of 32 states of 128 x 128, and 3 inputs of 8192 at 16 bits.
+    # mamba2_state_dtype: 32 bits unless mamba_ssm_dtype says otherwise.
     config = json.loads(read(source("tests", "models", "families", "qwen3-next-80b-a3b.json")))
     for dtype, bits in ((None, 32), ("bfloat16", 16)):
         write("states.json", json.dumps({**config, "mamba_ssm_dtype": dtype} if dtype else config))
         run = succeed("run", "--model", "states.json", "--device", "h200", "--scheduler", "sglang", "--tensor-parallel-size", "2", "--trace", "demo",
                       "--limit", "1", "--format", "json").json["config"]
         said = next(sentence for sentence in run["assumed"] if "recurrent states" in sentence)
-        size = 36 * (32 * 128 * 128 * bits / 8 + 3 * 8192 * 2) / 2 / 1024 ** 2
-        check("recurrent states of %.1f MiB" % size in said, said)
+        check("recurrent states of %.1f MiB" % size_of_states(bits) in said, said)
+    run = succeed("run", "--model", "states.json", "--device", "h200", "--trace", "demo", "--limit", "1", "--sglang-args",
+                  "--tp 2 --mamba-ssm-dtype float32", "--scheduler", "sglang", "--format", "json").json["config"]
+    said = next(sentence for sentence in run["assumed"] if "recurrent states" in sentence)
+    check("recurrent states of %.1f MiB" % size_of_states(32) in said, said)
+
+
+def size_of_states(bits):
+    """MiB on one of two cards: 36 layers of 32 states of 128 x 128, and 3 inputs of 8192 at 16 bits."""
+    return 36 * (32 * 128 * 128 * bits / 8 + 3 * 8192 * 2) / 2 / 1024 ** 2
+
+
+def test_dtype_of_states():
+    """--mamba-ssm-cache-dtype: states of Mamba and the gated delta rule under vLLM, of KDA under SGLang, too; told where there are none"""
+    def blocks(model, *words):
+        return succeed("run", "--model", model, "--device", "h200", "--tensor-parallel-size", "8", "--trace", "demo", "--limit", "1",
+                       "--format", "json", *words)
+    for model in ("qwen3-next-80b-a3b", "nemotron-nano-9b-v2"):
+        config = source("tests", "models", "families", model + ".json")
+        narrow, wide = (blocks(config, "--mamba-ssm-cache-dtype", bits).json for bits in ("bfloat16", "float32"))
+        check(1.5 * wide["num_gpu_blocks"] < narrow["num_gpu_blocks"], wide["num_gpu_blocks"])
+        check_equal([narrow["config"]["mamba_ssm_cache_dtype"], wide["config"]["mamba_ssm_cache_dtype"]], ["bfloat16", "float32"])
+    for config, words in ((source("tests", "models", "families", "kimi-linear-48b-a3b.json"), []), ("llama-2-7b", [])):
+        said = blocks(config, "--mamba-ssm-cache-dtype", "bfloat16", *words)
+        check("--mamba-ssm-cache-dtype changes nothing" in said.err, said.err)
+    refused = execute("model", "show", "llama-2-7b", "--device", "h200", "--mamba-ssm-cache-dtype", "float32")
+    check(refused.status == 2 and "has no states of Mamba" in refused.err, str(refused))
 
 
 def test_sglang_windows():

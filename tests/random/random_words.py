@@ -157,6 +157,7 @@ def random_machine(chance, scheduler):
             *maybe(chance, 0.05, "--data-parallel-size", chance.choice([2, 3]), *maybe(chance, 0.5, "--router", chance.choice(ROUTERS), *maybe(chance, 0.2, *chance.choice(ROUTER_WORDS)))), *maybe(chance, 0.05, "--enable-expert-parallel"),
             *maybe(chance, 0.05, "--pipeline-parallel-size", chance.choice([2, 4])),
             *maybe(chance, 0.2, "--kv-cache-dtype", chance.choice(["fp8", "bfloat16"])),
+            *maybe(chance, 0.1, "--mamba-ssm-cache-dtype", chance.choice(["auto", "float32", "bfloat16"])),
             *maybe(chance, 0.3, "--swap-space", chance.choice([0, 1, 40])),
             *maybe(chance, 0.2, "--copy-path", chance.choice(["per-layer", "per-block", "batched"])),
             *maybe(chance, 0.2, "--host-memory", "pageable"),
