@@ -9,6 +9,7 @@
 #include "model_memory.h"
 #include "report/text/format.h"
 #include "report/text/table.h"
+#include "scenario/hardware.h"
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
 #include "sim/kv_groups.h"

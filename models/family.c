@@ -124,6 +124,20 @@ list_is_whole(const FamilyReader *f, const json_t *list, gboolean of_words)
   return n >= f->layers;
 }
 
+/* What family_layer_type() goes by, where it is there. */
+static gboolean
+check_layer_types(const FamilyReader *f)
+{
+  const json_t *types = config_get(&f->reader, "layer_types");
+  gsize n = json_array_size(types), words = 0;
+
+  while (words < n && json_is_string(json_array_get(types, words)))
+    words++;
+  return types == NULL || json_is_null(types) || words >= f->layers
+             ? TRUE
+             : config_refuse(&f->reader, "layer_types", "a word for each of num_hidden_layers");
+}
+
 /* What family_is_past_dense() goes by. */
 static gboolean
 check_dense_first(const FamilyReader *f)
@@ -163,7 +177,7 @@ family_read_frame(FamilyReader *f)
   f->attention = (AttentionTraits){
       .module = "self_attn", .query = "q_proj", .output = "o_proj", .kind = MIXER_FULL};
   f->dense = (DenseTraits){.module = "mlp", .up = "gate_proj", .down = "down_proj", .gated = TRUE};
-  if (!read_layers(f) || !check_dense_first(f) ||
+  if (!read_layers(f) || !check_layer_types(f) || !check_dense_first(f) ||
       !config_count(r, config_key(r, hidden_names), CONFIG_MAX_HIDDEN, &m->hidden) ||
       !config_count(r, config_key(r, vocab_names), CONFIG_MAX_VOCAB, &m->vocab) ||
       !context_read(r, &context))

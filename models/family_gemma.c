@@ -65,6 +65,28 @@ read_gemma4_attention(FamilyReader *f, Gemma4 *g)
 }
 
 static gboolean
+sees_all(const FamilyReader *f, guint32 layer)
+{
+  const char *type = family_layer_type(f, layer);
+
+  return type != NULL ? g_str_equal(type, "full_attention") : !family_is_in_pattern(f, layer);
+}
+
+/* A layer that shares reads the KV of the last one of its kind that keeps its own. */
+static gboolean
+check_shared_layers(const FamilyReader *f, guint32 shared_layers)
+{
+  gboolean kept[2] = {FALSE, FALSE}, read[2] = {FALSE, FALSE};
+
+  for (guint32 i = 0; i < f->layers; i++)
+    (i + shared_layers >= f->layers ? read : kept)[sees_all(f, i)] = TRUE;
+  return (kept[0] || !read[0]) && (kept[1] || !read[1])
+             ? TRUE
+             : config_refuse(&f->reader, "num_kv_shared_layers",
+                             "so few that a layer of each kind keeps its own KV");
+}
+
+static gboolean
 read_gemma4_rest(FamilyReader *f, Gemma4 *g)
 {
   const ConfigReader *r = &f->reader;
@@ -73,6 +95,7 @@ read_gemma4_rest(FamilyReader *f, Gemma4 *g)
   if (!config_flag_or(r, "enable_moe_block", FALSE, &g->has_experts) ||
       !config_flag_or(r, "use_double_wide_mlp", FALSE, &g->wide) ||
       !config_amount_or(r, "num_kv_shared_layers", CONFIG_MAX_LAYERS, 0, &g->shared_layers) ||
+      !check_shared_layers(f, g->shared_layers) ||
       !config_amount_or(r, "hidden_size_per_layer_input", CONFIG_MAX_HIDDEN, 0, &g->per_layer))
     return FALSE;
   return !g->has_experts ||
@@ -115,12 +138,9 @@ read_gemma4(FamilyReader *f)
   width = f->dense.width;
   for (guint32 i = 0; i < f->layers; i++) {
     gboolean shares = g.shared_layers > 0 && i + g.shared_layers >= f->layers;
-    const char *type = family_layer_type(f, i);
-    gboolean sees_all =
-        type != NULL ? g_str_equal(type, "full_attention") : !family_is_in_pattern(f, i);
     if (!family_set_attention_kind(f, i))
       return FALSE;
-    AttentionTraits attention = sees_all ? g.full : g.sliding;
+    AttentionTraits attention = sees_all(f, i) ? g.full : g.sliding;
     attention.kind = f->attention.kind;
     attention.borrows_kv = shares;
     f->dense.width = g.wide && shares ? 2 * width : width;

@@ -6,11 +6,11 @@ libspillway_scenario_a_SOURCES = \
   %D%/copies.c %D%/cost.c %D%/disk.c \
   %D%/config_json.c %D%/config_json.h \
   %D%/defaults.c \
-  %D%/doubts.c \
   %D%/engine_defaults.c %D%/engine_defaults.h \
   %D%/engine_sglang.c %D%/engine_sglang_windows.c %D%/engine_trtllm.c \
   %D%/executors.c %D%/executors.h \
   %D%/flags/flag_table.h \
+  %D%/hardware.c %D%/hardware.h \
   %D%/message.c %D%/message.h \
   %D%/option_words.c %D%/option_words.h \
   %D%/output_file.c %D%/output_file.h \

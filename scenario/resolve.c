@@ -156,38 +156,6 @@ resolve_model(const char *text, GError **error)
   return resolve_model_quantized(text, NULL, error);
 }
 
-gboolean
-resolve_kv_cache_dtype(Model *model, const char *name, GError **error)
-{
-  if (name == NULL || model_set_kv_cache_dtype(model, name))
-    return TRUE;
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, bfloat16 or "
-              "float16",
-              name);
-  return FALSE;
-}
-
-gboolean
-resolve_state_dtype(Model *model, const char *name, gboolean is_sglang, const char **without,
-                    GError **error)
-{
-  static const char *const names[] = {"float32", "float16", "bfloat16", NULL};
-
-  *without = NULL;
-  if (name == NULL || g_str_equal(name, "auto"))
-    return TRUE;
-  if (!g_strv_contains(names, name)) {
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "--mamba-ssm-cache-dtype: found '%s', expected auto, float32, float16 or bfloat16",
-                name);
-    return FALSE;
-  }
-  if (!model_set_state_bits(model, g_str_equal(name, "float32") ? 32 : 16, !is_sglang))
-    *without = is_sglang ? "recurrent states" : "states of Mamba or of the gated delta rule";
-  return TRUE;
-}
-
 DecoderConfig *
 resolve_decoder_config(const char *text, GError **error)
 {

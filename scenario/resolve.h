@@ -15,17 +15,6 @@ Model *resolve_model(const char *text, GError **error);
 /* The same with --quantization (models/model_config.h); NULL: as the file says. */
 Model *resolve_model_quantized(const char *text, const char *quantization, GError **error);
 
-/* --kv-cache-dtype: sets the format of the model's KV cache; NULL leaves it. FALSE with an error if
- * there is no such format. */
-gboolean resolve_kv_cache_dtype(Model *model, const char *name, GError **error);
-
-/* --mamba-ssm-cache-dtype: sets the format of the states that the option is for: under SGLang all,
- * under vLLM those of Mamba and of the gated delta rule (mamba_utils.py); NULL and "auto" leave it.
- * *without: what the model does not have of what it is for, NULL: it has some. FALSE with an error
- * if there is no such format. */
-gboolean resolve_state_dtype(Model *model, const char *name, gboolean is_sglang,
-                             const char **without, GError **error);
-
 /* --model, with what computing it takes; NULL with an error if the kernels cannot compute it. The
  * caller frees it. */
 DecoderConfig *resolve_decoder_config(const char *text, GError **error);

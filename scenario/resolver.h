@@ -40,6 +40,10 @@ gboolean resolver_check(const Resolver *r, GError **error);
 /* The same for limits. After resolver_limits(). */
 gboolean resolver_check_limits(const Resolver *r, GError **error);
 
+/* The model and how its caches are kept, the device, its costs and the host. After the names. */
+gboolean resolver_hardware(Resolver *r, GError **error);
+/* Reads the model for the executors that compute, by --load-format. */
+gboolean resolver_decoder(Resolver *r, GError **error);
 /* How many engines there are, and of how many devices each. */
 gboolean resolver_ranks(Resolver *r, GError **error);
 /* How experts are distributed over the devices. After the model. Refuses a group of devices that no

@@ -13,7 +13,6 @@
 #include "calib/cost/pool_size.h"
 #include "typed.h"
 #include "executors.h"
-#include "live/executor_live.h"
 #include "sim/clients/turns.h"
 #include "sim/pipeline.h"
 #include "sim/units.h"
@@ -174,117 +173,6 @@ resolve_recording(Resolver *r, GError **error)
   return TRUE;
 }
 
-/* Reads the model for the executors that compute, by --load-format. */
-static gboolean
-resolve_decoder(Resolver *r, GError **error)
-{
-  const Settings *settings = r->settings;
-  Scenario *s = r->scenario;
-  const char *const formats[] = {"auto", "dummy", "safetensors", NULL};
-  const char *const methods[] = {"pieces", "batch", "kernel", NULL};
-
-  if (!executor_computes(s->executor))
-    return TRUE;
-  if (settings->load_format != NULL && !g_strv_contains(formats, settings->load_format))
-    return resolver_refuse(error, "--load-format: found '%s', expected auto, dummy or safetensors",
-                           settings->load_format);
-  if (settings->copy_method != NULL && !g_strv_contains(methods, settings->copy_method))
-    return resolver_refuse(error, "--copy-method: found '%s', expected pieces, batch or kernel",
-                           settings->copy_method);
-  if (g_strcmp0(settings->copy_method, "kernel") == 0 &&
-      g_strcmp0(settings->host_memory, "pageable") == 0)
-    return resolver_refuse(error, "--copy-method kernel needs --host-memory pinned");
-  if (settings->model == NULL)
-    return resolver_refuse(
-        error, "--model is missing: a name from 'spillway list models', or a config.json");
-  s->decoder = resolve_decoder_config(settings->model, error);
-  if (s->decoder == NULL) {
-    g_prefix_error(error, "--model: ");
-    return FALSE;
-  }
-  if (settings->quantization != NULL)
-    return resolver_refuse(error, "--quantization: the executor %s computes with plain weights",
-                           s->executor->name);
-  if (s->model->kv_bits != 16)
-    return resolver_refuse(error, "--kv-cache-dtype: the executor %s keeps KV at 16 bits or more",
-                           s->executor->name);
-  return TRUE;
-}
-
-static gboolean
-read_costs(Resolver *r, GError **error)
-{
-  const Settings *settings = r->settings;
-  Scenario *s = r->scenario;
-
-  if (r->shelf == NULL
-          ? !resolve_costs(settings->device, settings->kernels, &s->device, &s->profile, error)
-          : !shelf_costs(r->shelf, settings->device, &s->device, &s->profile, &s->profile_digest,
-                         error))
-    return FALSE;
-  resolver_note_doubts(r);
-  return TRUE;
-}
-
-/* How wide recurrent states are: as the engine keeps them, or as it is typed. */
-static gboolean
-resolve_states(Resolver *r, GError **error)
-{
-  const char *name = r->settings->mamba_ssm_cache_dtype;
-  gboolean is_sglang = resolver_is_sglang(r);
-  Model *model = r->scenario->model;
-  const char *without;
-
-  if (name != NULL && model == NULL)
-    return resolver_refuse(error, "--mamba-ssm-cache-dtype needs --model");
-  if (model == NULL)
-    return TRUE;
-  if (is_sglang)
-    model_set_state_bits(model, model->sglang_state_bits, FALSE);
-  if (!resolve_state_dtype(model, name, is_sglang, &without, error))
-    return FALSE;
-  if (without != NULL)
-    resolver_note(r, "--mamba-ssm-cache-dtype changes nothing: %s has no %s", model->name, without);
-  return TRUE;
-}
-
-static gboolean
-resolve_hardware(Resolver *r, GError **error)
-{
-  const Settings *settings = r->settings;
-  Scenario *s = r->scenario;
-
-  if (s->executor->needs_cost && settings->model == NULL)
-    return resolver_refuse(
-        error, "--model is missing: a name from 'spillway list models', or a config.json");
-  if (s->executor->needs_cost && settings->device == NULL)
-    return resolver_refuse(error, "--device is missing: a name from 'spillway list devices'");
-  if (settings->quantization != NULL && settings->model == NULL)
-    return resolver_refuse(error, "--quantization needs --model");
-  if (settings->model != NULL && (s->model = resolve_model_quantized(
-                                      settings->model, settings->quantization, error)) == NULL) {
-    if (error != NULL && !g_str_has_prefix((*error)->message, "--"))
-      g_prefix_error(error, "--model: ");
-    return FALSE;
-  }
-  if (settings->kv_cache_dtype != NULL && s->model == NULL)
-    return resolver_refuse(error, "--kv-cache-dtype needs --model");
-  if (s->model != NULL && !resolve_kv_cache_dtype(s->model, settings->kv_cache_dtype, error))
-    return FALSE;
-  if (!resolve_states(r, error))
-    return FALSE;
-  if (settings->device != NULL && !read_costs(r, error)) {
-    g_prefix_error(error, "--device: ");
-    return FALSE;
-  }
-  if (s->executor->needs_cost &&
-      (s->host = resolve_host(settings->host, s->device, s->profile, error)) == NULL) {
-    g_prefix_error(error, "--host: ");
-    return FALSE;
-  }
-  return TRUE;
-}
-
 /* TRUE if a sequence must be as short as a step is large, since a step may have to compute all of
  * it at once. Where nobody is ever paused only prompts are computed so, and TensorRT-LLM refuses
  * those alone (scheduler_refuses()); vLLM would not start. */
@@ -378,8 +266,8 @@ resolve(Resolver *r, GError **error)
   scenario->defaults = json_object();
   scenario->max_concurrency = (guint32)r->settings->max_concurrency;
   if (!slo_parse(r->settings->slo, &scenario->slo, error) || !resolve_names(r, error) ||
-      !resolver_check(r, error) || !resolver_ranks(r, error) || !resolve_hardware(r, error) ||
-      !resolver_node(r, error) || !resolve_decoder(r, error) || !resolve_recording(r, error))
+      !resolver_check(r, error) || !resolver_ranks(r, error) || !resolver_hardware(r, error) ||
+      !resolver_node(r, error) || !resolver_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolver_limits(r);
   if (!resolver_check_limits(r, error) || !resolver_kv_groups(r, error))

@@ -37,7 +37,6 @@ enum { MIXER_OVERLAPPED_RATIO = 4 };
  * one with a decay an element of the key (Kimi's KDA), a fixed decay a head (lightning attention),
  * the last inputs of a short convolution and nothing else (LFM2).
  */
-/* The scans come first. */
 typedef enum {
   RECURRENT_MAMBA,
   RECURRENT_MAMBA2,

@@ -347,22 +347,6 @@ model_kv_bytes_per_token(const Model *model)
   return model_rank_kv_bytes(model, 1);
 }
 
-gboolean
-model_set_state_bits(Model *model, guint32 bits, gboolean scans_alone)
-{
-  gboolean any = FALSE;
-
-  for (guint i = 0; i < model->n_kinds; i++) {
-    Mixer *mixer = &model->kinds[i].mixer;
-    if (mixer->kind != MIXER_RECURRENT || mixer->state_elements == 0 ||
-        (scans_alone && mixer->recurrent > RECURRENT_DELTA))
-      continue;
-    mixer->state_bits = bits;
-    any = TRUE;
-  }
-  return any;
-}
-
 guint64
 model_rank_state_bytes(const Model *model, guint32 tp)
 {

@@ -95,9 +95,6 @@ guint64 model_weight_bytes(const Model *model); /* with scales; norms, embedding
 guint64 model_kv_bytes_per_token(const Model *model);
 /* The same on one of `tp` ranks. */
 guint64 model_rank_kv_bytes(const Model *model, guint32 tp);
-/* Sets how wide an element of the recurrent states is, of scans alone (Mamba, the gated delta rule)
- * or of all kinds; what convolutions keep stays as it is. FALSE: no layer has such states. */
-gboolean model_set_state_bits(Model *model, guint32 bits, gboolean scans_alone);
 /* Bytes of the recurrent layers' states, a sequence, on one of `tp` ranks; 0: it has none. */
 guint64 model_rank_state_bytes(const Model *model, guint32 tp);
 /* Rows of the embedding's table and of the output head on one of `tp` ranks: the vocabulary, padded

@@ -2,6 +2,7 @@
 #include "crossover.h"
 
 #include "cli/cli.h"
+#include "scenario/hardware.h"
 #include "scenario/resolve.h"
 
 #include <stdio.h>

@@ -346,6 +346,14 @@ def test_refused():
             (dict(base, num_hidden_layers=9), ["as many letters as num_hidden_layers"])):
         write("bad.json", json.dumps(config))
         check_refused(["model", "show", "bad.json"], words)
+    base = json.loads(read(example("gemma-3n-e2b")))
+    kinds = ["sliding_attention"] * 29 + ["full_attention"]
+    for changed, expected in (
+            (dict(num_kv_shared_layers=67), "num_kv_shared_layers: found 67, expected so few that a layer of each kind keeps"),
+            (dict(num_kv_shared_layers=10, layer_types=kinds), "num_kv_shared_layers: found 10"),
+            (dict(layer_types=kinds[1:]), "layer_types: found"), (dict(layer_types=kinds[:29] + [3]), "a word for each of num_hidden_layers")):
+        write("bad.json", json.dumps(dict(base, **changed)))
+        check_refused(["model", "show", "bad.json"], [expected])
 
 
 def test_layers_by_their_kinds():
