@@ -23,8 +23,6 @@ gboolean resolver_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(
 void resolver_note(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The same of a figure that is hardly right, which the scenario keeps (Scenario.doubts). */
 void resolver_doubt(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* Leaves the scenario's doubts, and what it assumes, on the shelf (shelf_tell_notes()). */
-void resolver_leave_notes(const Resolver *r, const Scenario *scenario);
 /* TRUE if the option of that long name was given. */
 gboolean resolver_given(const Resolver *r, const char *name);
 

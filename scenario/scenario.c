@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "calib/cost/pool_size.h"
+#include "message.h"
 #include "typed.h"
 #include "executors.h"
 #include "sim/clients/turns.h"
@@ -299,6 +300,38 @@ scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError 
   return resolve(&r, error);
 }
 
+static gboolean
+is_in(const GPtrArray *scenarios, const char *doubt)
+{
+  for (guint i = 0; i < scenarios->len; i++) {
+    const Scenario *one = g_ptr_array_index(scenarios, i);
+    if (g_ptr_array_find_with_equal_func(one->doubts, doubt, g_str_equal, NULL))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+void
+scenario_tell_doubts(const Scenario *scenario, const GPtrArray *told, const char *verb)
+{
+  for (guint i = 0; i < scenario->doubts->len; i++)
+    if (!is_in(told, g_ptr_array_index(scenario->doubts, i)))
+      cli_note(verb, "%s", (const char *)g_ptr_array_index(scenario->doubts, i));
+}
+
+/* Leaves what is doubtful and assumed on the shelf, whose notes a verb tells once. */
+static void
+leave_notes(const Resolver *r, const Scenario *scenario)
+{
+  const json_t *sentence;
+  gsize i;
+
+  for (guint d = 0; d < scenario->doubts->len; d++)
+    shelf_note(r->shelf, "", g_ptr_array_index(scenario->doubts, d));
+  json_array_foreach(json_object_get(scenario->settings, "assumed"), i, sentence)
+      shelf_note(r->shelf, "assumed: ", json_string_value(sentence));
+}
+
 gboolean
 scenario_runs_among_others(const Scenario *scenario, GError **error)
 {
@@ -321,7 +354,7 @@ scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, 
 
   if (scenario == NULL || !scenario_runs_among_others(scenario, error))
     return NULL;
-  resolver_leave_notes(&r, scenario);
+  leave_notes(&r, scenario);
   return g_steal_pointer(&scenario);
 }
 
