@@ -16,8 +16,8 @@ typedef struct {
   const char *chart;  /* a name of plot_charts() */
   const char *figure; /* of the study's charts: a key such as "ttft_s.p99" */
   GnuplotFormat format;
-  guint width, height;
-  const char *out;
+  guint width, height; /* as GnuplotDrawing has them; 0: a picture's usual size */
+  const char *out;     /* NULL: standard output, of GNUPLOT_TEXT only */
 } PlotRequest;
 
 /* FALSE with *empty set and no error where these runs have nothing for the chart. */

@@ -18,5 +18,6 @@ void plot_append_real(GString *text, double value);
 void plot_append_tic(Plot *plot, const char *label, double at);
 /* Ends a block of the data. */
 void plot_end_block(Plot *plot);
-/* Appends ", 'data' index N" or "plot 'data' index N" and what follows. */
+/* Appends ", 'data' index N" or "plot 'data' index N" and what follows.
+ * title: in the key; NULL: the curve is not in it. */
 void plot_append_curve(Plot *plot, guint block, const char *style, const char *title);

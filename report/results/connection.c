@@ -116,7 +116,13 @@ results_exec_one(Results *results, const char *sql, GError **error)
   const char *rest = NULL;
   int result = sqlite3_prepare_v2(results->db, sql, -1, &statement, &rest);
 
-  g_assert(result != SQLITE_OK || *rest == '\0');
+  if (result == SQLITE_OK && *rest != '\0') {
+    sqlite3_finalize(statement);
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_DAMAGED,
+                "%s is damaged: a name in it ends a statement, '%.60s' is left of it",
+                results->input != NULL ? results->input : results->path, rest);
+    return FALSE;
+  }
   if (result == SQLITE_OK)
     result = sqlite3_step(statement);
   sqlite3_finalize(statement);

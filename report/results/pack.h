@@ -13,6 +13,6 @@ typedef enum { RESULTS_DETAIL_FIGURES, RESULTS_DETAIL_SERIES, RESULTS_DETAIL_ALL
 
 /* Appends the run. It fails where its requests could not be kept in their temporary file, or are
  * too many. run: its requests and preemptions, or NULL; series: likewise. The record's measured run
- * (--against) is left out. */
+ * (--against) and the reason why requests were ignored, which no database keeps, are left out. */
 gboolean results_pack(GByteArray *bytes, const Workload *workload, const ResultsRun *run,
                       const RunRecord *record, const ResultsSeries *series, GError **error);

@@ -70,7 +70,8 @@ gboolean results_fail_read(Results *results, const char *path, GError **error);
 gboolean results_exec(Results *results, const char *sql, GError **error);
 /* The first column of the first row as an integer, -1 where there is no row. */
 gboolean results_query_int(Results *results, const char *sql, gint64 *value, GError **error);
-/* Runs one statement; more in `sql` are an error. For statements that hold names out of a file. */
+/* Runs one statement; more in `sql` are an error, and none is run. For statements that hold names
+ * out of a file. */
 gboolean results_exec_one(Results *results, const char *sql, GError **error);
 sqlite3_stmt *results_prepare(Results *results, const char *sql, GError **error);
 

@@ -172,12 +172,31 @@ read_steps(Recording *recording, Results *results, GError **error)
   return result == SQLITE_DONE || results_fail(results, error);
 }
 
+/* A replay tells as measured what it replays of a run that computed, and of others nothing. */
+static gboolean
+find_measured(Recording *recording, Results *results, GError **error)
+{
+  const char *executor = g_hash_table_lookup(recording->config, "executor");
+  g_autoptr(ResultsQuery) query = NULL;
+
+  recording->measured = g_strcmp0(executor, "cpu") == 0 || g_strcmp0(executor, "gpu") == 0;
+  if (g_strcmp0(executor, "replay") != 0)
+    return TRUE;
+  query =
+      results_query_first(results_query_new(results, "SELECT measured_share FROM run WHERE id = ?1",
+                                            recording->run_id, 0, error),
+                          "", error);
+  if (query == NULL)
+    return FALSE;
+  recording->measured = results_query_real(query, "measured_share") > 0;
+  return TRUE;
+}
+
 Recording *
 recording_read(const char *text, GError **error)
 {
   g_autoptr(Recording) recording = g_new0(Recording, 1);
   g_autoptr(Results) results = NULL;
-  const char *executor;
 
   recording->config = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   recording->steps = g_array_new(FALSE, FALSE, sizeof(RecordedStep));
@@ -187,9 +206,7 @@ recording_read(const char *text, GError **error)
       !results_check_values(results, "main", recording->run_id, recording->path, error) ||
       !read_config(recording, results, error) || !read_steps(recording, results, error))
     return NULL;
-  executor = g_hash_table_lookup(recording->config, "executor");
-  recording->measured = g_strcmp0(executor, "cpu") == 0 || g_strcmp0(executor, "gpu") == 0;
-  return g_steal_pointer(&recording);
+  return find_measured(recording, results, error) ? g_steal_pointer(&recording) : NULL;
 }
 
 void

@@ -15,13 +15,13 @@
 #define RESULTS_LOCK_WAIT_MS 10000
 
 typedef enum {
-  RESULTS_ERROR_FOREIGN, /* not a results database, left as it was */
-  RESULTS_ERROR_NEWER,   /* written by a newer program */
-  RESULTS_ERROR_LOCKED,  /* another program is writing to it */
-  RESULTS_ERROR_FAILED,  /* cannot be opened or written */
-  RESULTS_ERROR_ABSENT,  /* does not hold what was asked for */
-  RESULTS_ERROR_DAMAGED, /* not as this program writes it: tables, values, or the file itself */
-  RESULTS_ERROR_UNREADABLE,
+  RESULTS_ERROR_FOREIGN,    /* not a results database, left as it was */
+  RESULTS_ERROR_NEWER,      /* written by a newer program */
+  RESULTS_ERROR_LOCKED,     /* another program is writing to it */
+  RESULTS_ERROR_FAILED,     /* cannot be opened or written */
+  RESULTS_ERROR_ABSENT,     /* does not hold what was asked for */
+  RESULTS_ERROR_DAMAGED,    /* not as this program writes it: tables, values, or the file itself */
+  RESULTS_ERROR_UNREADABLE, /* cannot be read, for whatever reason else */
 } ResultsError;
 
 #define RESULTS_ERROR (results_error_quark())

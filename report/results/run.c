@@ -75,7 +75,9 @@ results_spool_rewind(const ResultsRun *run, GError **error)
 gboolean
 results_spool_read(const ResultsRun *run, gpointer results, gsize n, GError **error)
 {
-  return fread(results, sizeof(RequestResult), n, run->spool) == n || fail_spool(errno, error);
+  /* A file that ends too early sets no errno. */
+  return fread(results, sizeof(RequestResult), n, run->spool) == n ||
+         fail_spool(ferror(run->spool) != 0 ? errno : ENODATA, error);
 }
 
 ResultsRun *

@@ -79,7 +79,9 @@ study_has_tables(Results *results, const char *schema, gboolean *has, GError **e
   g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_NEWER,
               "%s has the study format %" G_GINT64_FORMAT
               ", this program writes format %d; use the newer program, or name another file",
-              results->path, format, STUDY_FORMAT);
+              g_str_equal(schema, "main") || results->input == NULL ? results->path
+                                                                    : results->input,
+              format, STUDY_FORMAT);
   return FALSE;
 }
 

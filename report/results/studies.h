@@ -17,8 +17,9 @@ char *policy_tables(void);
 extern const char regret_tables[];
 /* *has: whether the database of that schema name ("main", or one attached) holds studies. */
 gboolean study_has_tables(Results *results, const char *schema, gboolean *has, GError **error);
-/* The options of every grid in the file, each once, in the order of the studies' names. NULL with
- * an error, also where one is no option's name. */
+/* The options of every grid in the file, each once, by the first study, in the order of their
+ * names, that has them, then by their least place in a grid. NULL with an error, also where one is
+ * no option's name. */
 GPtrArray *study_grid_options(Results *results, GError **error);
 /* An option's column: its name with '_' for '-'. Caller frees. */
 char *study_option_column(const char *option);

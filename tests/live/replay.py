@@ -25,6 +25,19 @@ def test_replay():
         check_replayed([*options, "--no-stride"], recorded, database + ":1")
 
 
+def test_replay_of_a_replay():
+    """What a replay recorded is measured where what it replayed was"""
+    options = ["--model", model("tiny-llama"), "--trace", TRACE, *TIGHT]
+    succeed(*LIVE, *options, "-o", "live.db")
+    simulated = ["--model", "llama-2-7b", "--device", "a100-40gb", "--trace", "demo", "--limit", "20", "--kv-memory", "12%"]
+    succeed("run", *simulated, "-o", "model.db", "--record-steps")
+    for name, words, share in (("live", options, 1), ("model", simulated, 0)):
+        run = ["run", "--executor", "replay", *words, "--format", "json"]
+        first = succeed(*run, "--replay", name + ".db", "-o", name + "-2.db", "--record-steps").json
+        second = succeed(*run, "--replay", name + "-2.db").json
+        check_equal((first["measured_share"], second["measured_share"]), (share, share), name)
+
+
 def test_replay_of_a_simulation():
     """a simulated run with --record-steps is replayed, strides and all"""
     options = ["--model", "llama-2-7b", "--device", "a100-40gb", "--trace", "demo", "--limit", "60", "--kv-memory", "12%"]

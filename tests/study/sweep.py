@@ -145,6 +145,11 @@ def test_shards():
     check_equal(rows("all.db"), rows("whole.db"))
     check_equal(rows("all.db", "SELECT count(*) FROM run"), [(CELLS,)])
     check("0 cells run now" in succeed("sweep", "small.ini", "-o", "all.db").err)
+    with sqlite3.connect("part3.db") as newer:
+        newer.execute("UPDATE meta SET value = 9 WHERE key = 'study_format'")
+    newer.close()
+    refused = execute("merge", "part1.db", "part3.db", "-o", "none.db")
+    check(refused.status == 2 and "part3.db has the study format 9" in refused.err, str(refused))
 
 
 def test_merged_steps():

@@ -228,6 +228,27 @@ test_locked(Fixture *f, gconstpointer data)
   g_assert_cmpint(commit(f, results, "b", &error), ==, 2); /* the handle is still good */
 }
 
+/* A name out of a file that ends a statement and begins another: neither is run. */
+static void
+test_one_statement(Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = in_folder(f, "one.db");
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Results) results = results_open(path, 50, &error);
+  gint64 n;
+
+  (void)data;
+  g_assert_no_error(error);
+  g_assert_true(results_exec_one(results, "CREATE TABLE a (x);", &error));
+  g_assert_no_error(error);
+  g_assert_false(results_exec_one(results, "DROP TABLE a; DROP TABLE run", &error));
+  g_assert_error(error, RESULTS_ERROR, RESULTS_ERROR_DAMAGED);
+  g_assert_nonnull(strstr(error->message, "DROP TABLE run"));
+  g_assert_true(results_query_int(
+      results, "SELECT count(*) FROM sqlite_master WHERE name IN ('a', 'run')", &n, NULL));
+  g_assert_cmpint(n, ==, 2);
+}
+
 static void
 test_read_only(Fixture *f, gconstpointer data)
 {
@@ -292,6 +313,7 @@ main(int argc, char **argv)
   ADD("/report/doc", NULL, test_doc);
   ADD("/report/bad-databases", NULL, test_bad_databases);
   ADD("/report/locked", NULL, test_locked);
+  ADD("/report/one-statement", NULL, test_one_statement);
   ADD("/report/read-only", NULL, test_read_only);
   ADD("/report/full-disk", NULL, test_full_disk);
   return g_test_run();
