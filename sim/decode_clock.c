@@ -385,11 +385,12 @@ decode_clock_miss(DecodeClock *clock, Sequence *member)
   g_assert(clock->groups == NULL && !clock->passes);
   for (guint32 i = 0; i < clock->windows.n; i++)
     take_seen(clock, i, member);
-  take_offset(clock, member);
+  clock->offsets_sum--;
+  clock->offsets_squares -= 2 * offset_of(member) - 1;
+  clock->offsets_known = FALSE;
   take_due(clock, member);
   member->joined_ticks++;
   add_due(clock, member, place < clock->block_size ? place : 0);
-  add_offset(clock, member);
   clock_heap_delay(&clock->ends, member);
   for (guint32 i = 0; i < clock->windows.n; i++)
     add_seen(clock, i, member);

@@ -75,20 +75,29 @@ admit(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 tok
   return TRUE;
 }
 
+/* What a sequence in prefill lacks for its length. */
+static guint32
+lacked_by_prefill(const Scheduler *self, const Sequence *sequence)
+{
+  guint32 whole;
+
+  if (sequence->stage != STAGE_PREFILL)
+    return 0;
+  whole = vllm_blocks_after(self, 0, sequence_length(sequence));
+  return whole - MIN(whole, sequence->blocks);
+}
+
 /* Native offload: blocks that sequences in prefill, running or held, still lack for their length.
- */
+ * Those that run are behind the decode clock's members. */
 static guint32
 reserved_blocks(const Scheduler *self)
 {
-  const SequenceQueue *queues[] = {&self->running, &self->held};
   guint32 reserved = 0;
 
-  for (guint i = 0; i < G_N_ELEMENTS(queues); i++)
-    for (const Sequence *s = queues[i]->head; s != NULL; s = s->next) {
-      guint32 whole = s->in_clock ? 0 : vllm_blocks_after(self, 0, sequence_length(s));
-      if (s->stage == STAGE_PREFILL && whole > s->blocks)
-        reserved += whole - s->blocks;
-    }
+  for (const Sequence *s = self->running.tail; s != NULL && !s->in_clock; s = s->previous)
+    reserved += lacked_by_prefill(self, s);
+  for (const Sequence *s = self->held.head; s != NULL; s = s->next)
+    reserved += lacked_by_prefill(self, s);
   return reserved;
 }
 

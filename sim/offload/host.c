@@ -86,10 +86,9 @@ offload_host_load(Offload *offload, OffloadJob *job)
                         TIER_PINNED);
     return;
   }
+  g_array_append_vals(job->keys, &g_array_index(request->keys, guint64, job->first), job->n_blocks);
   for (guint32 i = job->first; i < job->end; i++) {
-    guint64 key = key_at(request, i);
-    g_array_append_val(job->keys, key);
-    tier_pin(offload->shared, key);
+    tier_pin(offload->shared, key_at(request, i));
     use(offload, request, i, USE_FOUND);
   }
 }
@@ -160,22 +159,25 @@ void
 offload_host_store(Offload *offload, OffloadJob *job, const guint32 *ids)
 {
   const OffloadRequest *request = job->owner;
+  guint32 n = 0;
 
   if (offload->own != NULL) {
     job->n_blocks = private_tier_change(offload->own, request->blocks, job->first, job->end,
                                         TIER_ABSENT, TIER_STORING);
     return;
   }
+  g_array_set_size(job->keys, job->end - job->first);
+  g_array_set_size(job->ids, job->end - job->first);
   for (guint32 i = job->first; i < job->end; i++) {
     guint64 key = key_at(request, i);
     if (!wants(offload, key))
       continue;
     tier_store(offload->shared, key, request->rank, i);
     request->used->data[i] |= USE_STORED;
-    g_array_append_val(job->keys, key);
-    g_array_append_val(job->ids, ids[i]);
+    g_array_index(job->keys, guint64, n) = key;
+    g_array_index(job->ids, guint32, n++) = ids[i];
   }
-  job->n_blocks = job->keys->len;
+  job->n_blocks = job->keys->len = job->ids->len = n;
 }
 
 void

@@ -2,6 +2,7 @@
 
 #include "arc.h"
 #include "chains.h"
+#include "sim/array.h"
 #include "sim/heap.h"
 
 const char *const tier_policy_names[] = {"lru", "arc", NULL};
@@ -36,8 +37,10 @@ struct Tier {
   /* Every evictable block, in a heap, first to go first. A use only moves a block back in the
    * order, so an entry is looked at when it comes to the top: there what has readers leaves, and
    * what was used since goes where it belongs. */
-  GArray *queue; /* of Queued; empty where arc has the order */
-  Arc *arc;      /* the order where it is that; else NULL */
+  GArray *queue;                /* of Queued; empty where arc has the order */
+  guint queue_room, taken_room; /* for array.h */
+  GPtrArray *taken;             /* of TierBlock: taken out of the queue while room is made */
+  Arc *arc;                     /* the order where it is that; else NULL */
 };
 
 static gboolean
@@ -70,7 +73,7 @@ push(Tier *tier, TierBlock *block)
   const Queued entry = {block->rank, block->index, block};
 
   block->queued = TRUE;
-  g_array_append_val(tier->queue, entry);
+  ARRAY_PUSH(tier->queue, &tier->queue_room, Queued, entry);
   queue_up(tier, entries(tier), tier->queue->len - 1, entry);
 }
 
@@ -87,7 +90,7 @@ pop(Tier *tier)
   Queued last = entries(tier)[tier->queue->len - 1];
 
   entries(tier)[0].block->queued = FALSE;
-  g_array_set_size(tier->queue, tier->queue->len - 1);
+  tier->queue->len--;
   if (tier->queue->len > 0)
     replace_first(tier, last);
 }
@@ -100,6 +103,7 @@ tier_new(guint32 blocks, TierPolicy policy)
   tier->room_blocks = blocks;
   blocks_init(&tier->blocks);
   tier->queue = g_array_new(FALSE, FALSE, sizeof(Queued));
+  tier->taken = g_ptr_array_new();
   if (policy == TIER_ARC)
     tier->arc = arc_new(blocks);
   return tier;
@@ -111,6 +115,7 @@ tier_free(Tier *tier)
   if (tier == NULL)
     return;
   g_array_unref(tier->queue);
+  g_ptr_array_unref(tier->taken);
   arc_free(tier->arc);
   blocks_clear(&tier->blocks);
   g_free(tier);
@@ -247,21 +252,22 @@ make_room_by_arc(Tier *tier, guint32 missing, const guint64 *keys, guint32 n_key
 static gboolean
 make_room_by_queue(Tier *tier, guint32 missing)
 {
-  g_autoptr(GPtrArray) victims = g_ptr_array_sized_new(missing);
-  g_autoptr(GPtrArray) stay = g_ptr_array_new();
+  guint32 victims = 0;
   TierBlock *block;
   gboolean enough;
 
-  while (victims->len < missing && (block = take_first(tier)) != NULL)
-    g_ptr_array_add(block->spared ? stay : victims, block);
-  enough = victims->len == missing;
-  for (guint i = 0; i < stay->len; i++)
-    push(tier, stay->pdata[i]);
-  for (guint i = 0; i < victims->len; i++) {
-    if (enough)
-      blocks_drop(&tier->blocks, victims->pdata[i]);
+  tier->taken->len = 0;
+  while (victims < missing && (block = take_first(tier)) != NULL) {
+    POINTER_PUSH(tier->taken, &tier->taken_room, block);
+    victims += !block->spared;
+  }
+  enough = victims == missing;
+  for (guint i = 0; i < tier->taken->len; i++) {
+    block = tier->taken->pdata[i];
+    if (enough && !block->spared)
+      blocks_drop(&tier->blocks, block);
     else
-      push(tier, victims->pdata[i]);
+      push(tier, block);
   }
   tier->n_evictable -= enough ? missing : 0;
   return enough;
