@@ -47,13 +47,21 @@ print_buckets(const char *title, const GArray *buckets, guint32 requests)
   }
 }
 
+/* Less than a microsecond apart, such as turns whose times are the earliest that there can be: no
+ * rate is meant. */
+static gboolean
+are_at_once(const TraceStats *stats)
+{
+  return stats->duration_s < 1e-6;
+}
+
 static void
 print_arrivals(const TraceStats *stats)
 {
   double part_s = stats->duration_s / STATS_TIME_BUCKETS;
   guint32 most = 1;
 
-  if (stats->duration_s == 0)
+  if (are_at_once(stats))
     return;
   for (guint i = 0; i < STATS_TIME_BUCKETS; i++)
     most = MAX(most, stats->arrivals[i]);
@@ -80,7 +88,7 @@ print_arrivals(const TraceStats *stats)
 static void
 print_rates(const TraceStats *stats)
 {
-  if (stats->duration_s == 0) {
+  if (are_at_once(stats)) {
     printf("  arrivals    all at %.6g s\n", stats->first_s);
     return;
   }
@@ -109,7 +117,7 @@ print_table(const char *path, const TraceFormat *format, const TraceStats *stats
 
   cli_print(path);
   printf(": %u request%s", stats->requests, stats->requests == 1 ? "" : "s");
-  if (stats->duration_s > 0)
+  if (!are_at_once(stats))
     printf(" over %s s, %.4g a second", span, stats->rate);
   printf("; form %s, times in %s\n\n", format->name, format->time_unit);
   print_rates(stats);
@@ -120,7 +128,7 @@ print_table(const char *path, const TraceFormat *format, const TraceStats *stats
            100.0 * (double)stats->repeated_tokens / (double)stats->prompt_tokens);
   printf("  tokens      %" G_GUINT64_FORMAT " prompt + %" G_GUINT64_FORMAT " output",
          stats->prompt_tokens, stats->output_tokens);
-  if (stats->duration_s > 0)
+  if (!are_at_once(stats))
     printf(" (%.1f + %.1f a second)", (double)stats->prompt_tokens / stats->duration_s,
            (double)stats->output_tokens / stats->duration_s);
   printf("\n\n  %-8s %9s %9s %9s %9s %9s %9s\n", "tokens", "mean", "p50", "p90", "p95", "p99",

@@ -227,6 +227,10 @@ take(ServerArgs *args, const ServerFlag *flag, const char *written, const char *
     return server_set(args, written, option, value, error);
   if (value == NULL)
     return server_refuse(args, error, written, "found nothing, expected its value");
+  if (g_str_equal(value, "None")) { /* Python's: as if the flag were not there */
+    g_ptr_array_add(args->no_effect, g_strdup(written));
+    return TRUE;
+  }
   if (g_str_equal(option, "max-model-len") &&
       (g_str_equal(value, "auto") || g_str_equal(value, "-1"))) {
     server_note(args, "%s %s: the model's, or what the pool holds, as by default", written, value);
@@ -238,6 +242,10 @@ take(ServerArgs *args, const ServerFlag *flag, const char *written, const char *
     plain = server_word_count(value);
   else if (g_str_has_suffix(option, "-policy")) /* TensorRT-LLM's MAX_UTILIZATION */
     plain = g_strdelimit(g_ascii_strdown(value, -1), "_", '-');
+  else if (g_str_equal(option, "kv-cache-dtype") && g_str_equal(value, "bf16")) /* SGLang's */
+    plain = g_strdup("bfloat16");
+  else if (g_str_equal(option, "kv-cache-dtype") && g_str_equal(value, "fp8_ds_mla"))
+    plain = g_strdup("fp8"); /* what vLLM makes of it for sparse latent attention */
   return server_set(args, written, option, plain != NULL ? plain : value, error);
 }
 

@@ -392,6 +392,14 @@ def test_short_names():
     check_equal([found[key] for key in ("enable_expert_parallel", "kv_memory")], [("true", "--vllm-args"), ("22976439705", "--vllm-args")])
 
 
+def test_values():
+    """Values by the names of each engine, and Python's None, which is as if the flag were not there."""
+    for option, text, dtype in (("--sglang-args", "--model-path llama-2-7b --kv-cache-dtype bf16", "bfloat16"),
+                                ("--vllm-args", "vllm serve llama-2-7b --kv-cache-dtype fp8_ds_mla", "fp8"),
+                                ("--vllm-args", "vllm serve llama-2-7b --quantization=None", "auto")):
+        check_equal(settings(*CARD, option, text)["kv_cache_dtype"][0], dtype, text)
+
+
 def test_contexts():
     """A context that the command line stretches is taken: no note says that such a server would not start."""
     yarn = '{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":32768}'

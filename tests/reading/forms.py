@@ -290,4 +290,11 @@ def test_cases():
     check(result.status == 2 and result.err.count("\n") == 2, result.err)
 
 
+def test_close_turns():
+    """Turns whose times are the earliest that there can be are at once: no rate is made of them."""
+    write("turns.jsonl", '{"session_id":"a","arrival_time_ns":0,"sub_requests":[{"input_toks":10,"output_toks":2},{"input_toks":15,"output_toks":2}]}\n')
+    text = succeed("trace", "show", "turns.jsonl").text
+    check("2 requests; form" in text and "arrivals    all at 0 s" in text and "a second" not in text, text)
+
+
 main(all_tests(globals()))
