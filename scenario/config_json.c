@@ -111,9 +111,10 @@ set_pool(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "num_cpu_blocks", json_integer(c->num_cpu_blocks));
   json_object_set_new(object, "kv_memory", text_or_null(settings->kv_memory));
   json_object_set_new(object, "quantization", text_or_null(settings->quantization));
-  json_object_set_new(
-      object, "kv_cache_dtype",
-      json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype : "auto"));
+  json_object_set_new(object, "kv_cache_dtype",
+                      json_string(s->kv_cache_dtype != NULL          ? s->kv_cache_dtype
+                                  : settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype
+                                                                     : "auto"));
   json_object_set_new(object, "mamba_ssm_cache_dtype",
                       json_string(settings->mamba_ssm_cache_dtype != NULL
                                       ? settings->mamba_ssm_cache_dtype

@@ -191,6 +191,22 @@ has_sparse_layers(const Model *model)
   return FALSE;
 }
 
+void
+resolver_sglang_kv(Resolver *r)
+{
+  Scenario *s = r->scenario;
+  const char *typed = r->settings->kv_cache_dtype;
+
+  if (!resolver_is_sglang(r) || s->model == NULL || s->device == NULL ||
+      executor_computes(s->executor) || (typed != NULL && !g_str_equal(typed, "auto")) ||
+      !has_sparse_layers(s->model) || model_latent_layers(s->model) == 0 ||
+      s->device->compute_capability < 10)
+    return;
+  s->kv_cache_dtype = "fp8_e4m3";
+  model_set_kv_cache_dtype(s->model, s->kv_cache_dtype);
+  resolver_origin(r, "kv_cache_dtype", "sglang, %s on %s", s->model->name, s->device->name);
+}
+
 /* Tokens a page where --page-size is not typed: what the backend of attention wants
  * (get_default_attn_backend(), _mla_backend_page_constraints(), the models' overrides). */
 static guint32

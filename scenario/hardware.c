@@ -165,6 +165,7 @@ resolver_hardware(Resolver *r, GError **error)
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
+  resolver_sglang_kv(r);
   if (s->executor->needs_cost &&
       (s->host = resolve_host(settings->host, s->device, s->profile, error)) == NULL) {
     g_prefix_error(error, "--host: ");

@@ -53,6 +53,9 @@ gboolean resolver_check_engine_names(const Resolver *r, GError **error);
 gboolean resolver_trtllm(Resolver *r, GError **error);
 /* Under SGLang: the settings from its own options. */
 gboolean resolver_sglang(Resolver *r, GError **error);
+/* KV of DeepSeek's sparse attention, where its type is not typed: FP8 from compute capability 10 on
+ * ("Setting KV cache dtype to … for DeepSeek DSA on SM…", server_args.py). */
+void resolver_sglang_kv(Resolver *r);
 /* Under SGLang: the blocks for which a device has room beside the weights. Needs the model and the
  * device. */
 gboolean resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error);

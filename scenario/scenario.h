@@ -52,12 +52,13 @@ typedef struct {
   FrontEnd front_end;           /* before the engine; empty where no cost is needed */
   CopyPath copy_path;
   guint32 copy_stages; /* of a step that copies layer by layer (CostModel.copy_stages), else 0 */
-  gboolean eager; /* nothing is captured */
+  gboolean eager;      /* nothing is captured */
   gboolean graphs_in_pieces;
   gboolean launched_prompts; /* kernels of steps with prompts are launched one by one */
   HostMemory host_memory;
   guint64 block_bytes;             /* of a KV block on a card; 0 without a model */
   guint64 disk_block_bytes;        /* on the disk, of all cards that share it; likewise */
+  const char *kv_cache_dtype;      /* that the engine chooses for the model; NULL: as typed */
   double mem_fraction_static;      /* SGLang's, where it sized the pool; else 0 */
   guint32 state_slots;             /* recurrent states beside SGLang's KV, likewise */
   guint32 windowed_layers;         /* of the model, that have SGLang's window pool; 0: none has */
@@ -65,9 +66,9 @@ typedef struct {
   DecoderConfig *decoder;          /* NULL where nothing is computed */
   Recording *recording;            /* NULL where nothing is replayed */
   GPtrArray *doubts; /* of char *: figures of its device's file or disk that are hardly right */
-  json_t *defaults;                /* setting that was not typed → where its value is from */
-  double gpu_memory_utilization;   /* of the device's memory, where the pool is sized by it */
-  json_t *settings;                /* every resolved setting, for the results */
+  json_t *defaults;  /* setting that was not typed → where its value is from */
+  double gpu_memory_utilization; /* of the device's memory, where the pool is sized by it */
+  json_t *settings;              /* every resolved setting, for the results */
 } Scenario;
 
 /* Engines of all servers. */

@@ -229,6 +229,21 @@ def test_sglang_pools():
         check_close(run["num_gpu_blocks"], logged, model, relative=within)
 
 
+def test_sglang_sparse_kv():
+    """KV of DeepSeek's sparse attention is FP8 from Blackwell on where nothing is typed, and 16 bits before (server_args.py); said with where it is from"""
+    def run(device, *words, model="deepseek-v3.2"):
+        return succeed("run", "--model", model, "--device", device, "--scheduler", "sglang", "--tensor-parallel-size", "8", "--trace", "demo", "--limit",
+                       "1", "--format", "json", *words).json
+    for device, chosen, other in (("b200", "fp8_e4m3", "bfloat16"), ("h200", "bfloat16", "fp8_e4m3")):
+        default, same, apart = run(device), run(device, "--kv-cache-dtype", chosen), run(device, "--kv-cache-dtype", other)
+        check_equal(default["num_gpu_blocks"], same["num_gpu_blocks"], device)
+        check_equal(default["tpot_s"], same["tpot_s"], device)
+        check(default["num_gpu_blocks"] != apart["num_gpu_blocks"], device)
+        check_equal(default["config"]["kv_cache_dtype"], chosen if device == "b200" else "auto")
+        check_equal("kv_cache_dtype" in default["config"]["defaults"], device == "b200")
+    check_equal(run("b200", model="kimi-k2.5")["config"]["kv_cache_dtype"], "auto")
+
+
 def test_sglang_states():
     """Recurrent states have nine for each ten bytes of KV, as logged of Qwen3.8-27B-FP8; and five of them a sequence, or one without radix cache"""
     model = source("tests", "models", "families", "qwen3.5-27b.json")
