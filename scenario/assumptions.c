@@ -325,13 +325,25 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, double factor, 
                       cost->eager_least_ps / PS_PER_US, cost->eager_most_ps / PS_PER_US, times));
 }
 
+/* When a router knows the load. The caller frees it. */
+static char *
+load_is_known(const Scenario *s)
+{
+  return s->router_interval_ps == 0
+             ? g_strdup("at once")
+             : g_strdup_printf("as it is every %.15g s, and what it dealt since",
+                               ps_to_s(s->router_interval_ps));
+}
+
 static void
 add_servers(json_t *list, const Scenario *s)
 {
+  g_autofree char *when = load_is_known(s);
+
   add(list, g_strdup_printf("%u servers, each with an API front end of its own, and blocks and "
                             "limits are of each engine; the router takes no time and knows their "
-                            "load at once",
-                            s->instances));
+                            "load %s",
+                            s->instances, when));
   if (s->data_parallel_size > 1)
     add(list, g_strdup_printf("the %u engines of a server get requests from its front end, %s",
                               s->data_parallel_size,
@@ -343,10 +355,12 @@ add_servers(json_t *list, const Scenario *s)
 static void
 add_engines(json_t *list, const Scenario *s)
 {
+  g_autofree char *when = load_is_known(s);
+
   if (s->router != &router_engine)
     add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the router knows "
-                              "their load at once",
-                              s->data_parallel_size));
+                              "their load %s",
+                              s->data_parallel_size, when));
   else if (s->scheduler->features & SCHEDULER_IS_SGLANG)
     add(list,
         g_strdup_printf("%u engines, and pages and limits are of each; each gets a request in "
@@ -354,8 +368,8 @@ add_engines(json_t *list, const Scenario *s)
                         s->data_parallel_size));
   else
     add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "
-                              "their queues at once",
-                              s->data_parallel_size));
+                              "their queues %s",
+                              s->data_parallel_size, when));
 }
 
 void

@@ -3,6 +3,12 @@
 #include "assumptions.h"
 #include "resolver.h"
 
+#include <math.h>
+
+#include "sim/units.h"
+
+#define ROUTER_INTERVAL_LEAST_S 1e-6
+
 /* Options for a single engine whose steps follow each other. */
 static const char *const of_one[] = {"output", "decisions", "perfetto", "kv-offloading-size",
                                      "num-offload-blocks"};
@@ -81,9 +87,19 @@ check_dp_attention(const Resolver *r, GError **error)
   return TRUE;
 }
 
+/* TRUE if no interval changes what the router chooses. */
+static gboolean
+looks_at_no_load(const Scenario *s)
+{
+  if (s->router->choose == NULL)
+    return (s->scheduler->features & SCHEDULER_IS_SGLANG) != 0; /* in turn */
+  return s->router->is_blind;
+}
+
 static gboolean
 check_engines(const Resolver *r, GError **error)
 {
+  const Settings *settings = r->settings;
   const Scenario *s = r->scenario;
 
   const char *option = s->instances > 1 ? "instances" : "data-parallel-size";
@@ -92,8 +108,16 @@ check_engines(const Resolver *r, GError **error)
   if (engines == 1 && resolver_given(r, "router"))
     return resolver_refuse(error, "--router chooses among engines, and there is one; "
                                   "--data-parallel-size or --instances says how many");
+  if (settings->router_interval > 0 && settings->router_interval < ROUTER_INTERVAL_LEAST_S)
+    return resolver_refuse(error, "--router-interval: found '%.15g', expected 0 or %g at least",
+                           settings->router_interval, ROUTER_INTERVAL_LEAST_S);
+  if (engines == 1 && settings->router_interval > 0)
+    return resolver_refuse(error, "--router-interval: there is one engine, and no router");
   if (engines == 1)
     return TRUE;
+  if (settings->router_interval > 0 && looks_at_no_load(s))
+    return resolver_refuse(error, "--router-interval: the router %s looks at no load",
+                           s->router->base.name);
   if (s->instances > 1 && s->router->choose == NULL)
     return resolver_refuse(error,
                            "--router %s: servers have no front end in common; without --router "
@@ -121,6 +145,7 @@ resolver_ranks(Resolver *r, GError **error)
   if (!check_experts(r, error) || !check_pipeline(r, error) || !check_dp_attention(r, error))
     return FALSE;
   s->instances = (guint32)settings->instances;
+  s->router_interval_ps = llrint(settings->router_interval * (double)PS_PER_S);
   s->data_parallel_size = (guint32)settings->data_parallel_size;
   s->tensor_parallel_size = (guint32)settings->tensor_parallel_size;
   if (settings->enable_dp_attention)

@@ -31,6 +31,7 @@ typedef struct {
   const RouterPolicy *router; /* which server gets a request or, if there is one, which engine */
   PolicyValues router_options;
   guint64 router_seed;
+  gint64 router_interval_ps;    /* from one publication of loads to the next; 0: always current */
   guint32 tensor_parallel_size; /* devices of each */
   guint32 sharing_engines;      /* engines that share the experts of one model; 1: none do */
   guint32 expert_groups;        /* of their devices, over which the experts are distributed */

@@ -65,6 +65,7 @@ typedef struct {
   guint64 tensor_parallel_size;
   guint64 data_parallel_size;
   guint64 instances;
+  double router_interval; /* s */
   guint64 pipeline_parallel_size;
   gboolean enable_expert_parallel;
   guint64 expert_parallel_size;

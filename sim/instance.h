@@ -16,6 +16,7 @@ typedef struct {
   RunOutcome *outcome;
   Observer *const *step_observers; /* of the loop's, those that are told of steps */
   guint n_step_observers;
+  gint64 published_ps; /* when the instances told their loads last */
 } Run;
 
 typedef struct {

@@ -70,15 +70,33 @@ arrive(const Run *run, Instance *instances, guint server, guint32 index)
   instance->idle_since = instance->step_index;
 }
 
+/* Loads are told as they were at the last multiple of the interval up to then. It is the first time
+ * that anybody decides since: what was decided before has come about, and nothing after. */
+static void
+publish_by(Run *run, gint64 at_ps)
+{
+  const Loop *loop = run->loop;
+  gint64 last_ps;
+
+  if (loop->publish_interval_ps == 0)
+    return;
+  last_ps = at_ps / loop->publish_interval_ps * loop->publish_interval_ps;
+  if (last_ps <= run->published_ps)
+    return;
+  run->published_ps = last_ps;
+  loop->publish(loop->route_data);
+}
+
 /* In the order of their times, of requests that are passed on and those that are sent at the same
  * one the former first: what is passed on at once finds its server as the router saw it. */
 static void
-take_arrivals(const Run *run, Instance *instances, gint64 now_ps)
+take_arrivals(Run *run, Instance *instances, gint64 now_ps)
 {
   const Loop *loop = run->loop;
 
   while (next_arrival_ps(run) <= now_ps) {
     Servers *servers = loop->servers;
+    publish_by(run, next_arrival_ps(run));
     if (servers == NULL) {
       arrive(run, instances, 0, client_take(loop->client));
     } else if (servers->next_ps <= loop->client->next_ps) {
@@ -89,6 +107,7 @@ take_arrivals(const Run *run, Instance *instances, gint64 now_ps)
       servers_deal(servers, loop->deal(loop->route_data, index), index);
     }
   }
+  publish_by(run, now_ps);
 }
 
 /* After an empty decision: waits for the step in flight or, without one, for an arrival or the end
@@ -216,13 +235,32 @@ next_instance(const Run *run, Instance *instances)
   return next;
 }
 
+/* When loads are told that a router may read: before the next request that it deals out. If a
+ * completion may bring that about, at any time. G_MAXINT64: not before the instance's next
+ * decision.
+ */
+static gint64
+next_publication_ps(const Instance *instance)
+{
+  const Loop *loop = instance->loop;
+  gint64 interval_ps = loop->publish_interval_ps, next_ps = loop->client->next_ps;
+
+  if (interval_ps == 0)
+    return G_MAXINT64;
+  if (loop->client->leave != NULL)
+    return (instance->now_ps / interval_ps + 1) * interval_ps;
+  if (next_ps == G_MAXINT64 || next_ps / interval_ps * interval_ps <= instance->now_ps)
+    return G_MAXINT64;
+  return next_ps / interval_ps * interval_ps;
+}
+
 /* The time up to which the instance can be let on by itself: then a request may arrive, perhaps
- * since another instance has finished one. */
+ * since another instance has finished one, or its load is told. */
 static gint64
 horizon_ps(const Instance *instance, const Instance *instances)
 {
   const Loop *loop = instance->loop;
-  gint64 until_ps = next_arrival_ps(instance->run);
+  gint64 until_ps = MIN(next_arrival_ps(instance->run), next_publication_ps(instance));
 
   if (loop->n_instances == 1 || loop->client->leave == NULL)
     return until_ps;
@@ -264,7 +302,7 @@ is_over(const Run *run, const Instance *instances)
 }
 
 static gboolean
-run_instances(const Run *run, Instance *instances, GError **error)
+run_instances(Run *run, Instance *instances, GError **error)
 {
   gboolean ok = TRUE;
 

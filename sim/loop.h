@@ -33,7 +33,11 @@ typedef struct {
   /* Which of the n instances of one server gets the request, which arrives there now; below n.
    * NULL: each in its turn. */
   guint (*route)(gpointer data, const LoopInstance *instances, guint n, guint32 request);
-  gpointer route_data; /* of both */
+  /* At each multiple of the interval, before requests that are dealt at that time, the instances
+   * tell their loads. 0: they do not; else there are several instances. */
+  gint64 publish_interval_ps;
+  void (*publish)(gpointer data);
+  gpointer route_data; /* of all three */
   Observer *const *observers;
   guint n_observers;
   guint32 unit_copy_steps; /* under the unit executor: steps that a copy takes */

@@ -32,6 +32,11 @@ engines_new(const Scenario *s, const SchedulerConfig *config, const Workload *wo
     engines->servers = servers_new(s->instances, &s->front_end, workload);
     routing_init(&engines->router, s->router, &s->router_options, s->instances, engines->each);
   }
+  engines->interval_ps = s->router_interval_ps;
+  if (engines->interval_ps > 0) {
+    engines->late = s->instances > 1 ? &engines->router : &engines->front_ends[0];
+    routing_set_late(engines->late);
+  }
   random_init(&engines->stream, s->router_seed, STREAM_ROUTER);
   engines->instances = g_new0(LoopInstance, engines->n);
   for (guint i = 0; i < engines->n; i++)
@@ -88,6 +93,14 @@ route(gpointer data, const LoopInstance *instances, guint n, guint32 request)
   return choose(engines, &engines->front_ends[server], instances, NULL, request);
 }
 
+static void
+publish(gpointer data)
+{
+  Engines *engines = data;
+
+  routing_publish(engines->late, engines->instances, engines->servers);
+}
+
 void
 engines_put(Engines *engines, Loop *loop)
 {
@@ -96,5 +109,7 @@ engines_put(Engines *engines, Loop *loop)
   loop->servers = engines->servers;
   loop->deal = deal;
   loop->route = route;
+  loop->publish_interval_ps = engines->interval_ps;
+  loop->publish = publish;
   loop->route_data = engines;
 }

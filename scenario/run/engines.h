@@ -13,6 +13,8 @@ typedef struct {
   const Workload *workload;
   Servers *servers;    /* NULL: there is one */
   Routing router;      /* among the servers; NULL policy: there is one */
+  Routing *late;       /* who is told loads at intervals; NULL: nobody is */
+  gint64 interval_ps;
   Routing *front_ends; /* [n / each] among the engines of each server */
   RandomStream stream; /* of the router */
 } Engines;

@@ -34,6 +34,7 @@ typedef struct RouterPolicy RouterPolicy;
 
 struct RouterPolicy {
   Policy base;
+  gboolean is_blind;       /* it asks for no load */
   const char *assumes;     /* what is to be said of its simulation; NULL: nothing */
   gboolean needs_sessions; /* it asks for workload_session() */
   /* What it keeps from one question to the next. NULL: nothing. */

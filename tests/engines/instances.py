@@ -94,6 +94,31 @@ def test_sweep():
     check_refused(["sweep", "s.ini", "--detail", "series", "-o", "t.db"], ["--detail series", "instances = 3"])
 
 
+def test_interval():
+    """A router that is told loads late: the same strided or not, by what it sent alone where nothing is ever published, and no worse the sooner it is told"""
+    load = [*DENSE, "--trace", "gen:--requests 300 --rate 60 --prompt fixed:400 --output uniform:5,400", "--max-num-seqs", "16"]
+    of = lambda *words: without(run_json(*load, *words), "config")
+    for many in (["--instances", "3"], ["--data-parallel-size", "3"]):
+        turn = of(*many, "--router", "round-robin")
+        for router in ("least-tokens", "two-choices", "session", "prefix", "least-kv"):
+            for closed in ([], ["--max-concurrency", "20"]):
+                words = [*many, "--router", router, "--router-interval", "0.05", *closed]
+                check_equal(of(*words, "--no-stride"), of(*words), words)
+        check_equal(of(*many, "--router", "least-tokens", "--router-interval", "3600"), turn)
+        # Every third is long: who knows only what it sent deals in turn, all of them to one.
+        write("long.csv", "arrival_s,prompt_tokens,output_tokens\n" + "".join("%g,64,%d\n" % (i / 60, 20 if i % 3 else 900) for i in range(240)))
+        three = [*DENSE, "--trace", "long.csv", "--max-num-seqs", "16", *many, "--router", "least-requests"]
+        now, soon, late = (run_json(*three, *more)["e2e_s"]["mean"] for more in ([], ["--router-interval", "0.02"], ["--router-interval", "3600"]))
+        check(max(now, soon) < 0.9 * late, (now, soon, late))
+    config = run_json(*load, "--data-parallel-size", "3", "--router-interval", "0.1")["config"]
+    check_equal(config["router_interval_s"], 0.1)
+    check(any("every 0.1 s" in sentence for sentence in config["assumed"]), config["assumed"])
+    for words, wanted in ((["--instances", "2"], "round-robin looks at no load"), (["--data-parallel-size", "2", "--router", "round-robin"], "round-robin looks at no load"),
+                          ([], "one engine"), (["--instances", "2", "--router", "random"], "random looks at no load")):
+        check_refused(["run", *load, *words, "--router-interval", "0.1"], ["--router-interval", wanted])
+    check_refused(["run", *load, "--instances", "2", "--router", "prefix", "--router-interval", "1e-9"], ["1e-09", "1e-06"])
+
+
 def test_refused():
     """What is of one engine, or of none, once and with what to do"""
     run = ["run", *DENSE, "--trace", "demo", "--instances", "2"]

@@ -9,5 +9,6 @@ choose(const RouterPolicy *self G_GNUC_UNUSED, const RouterQuery *query)
 
 const RouterPolicy router_random = {
     .base = {.name = "random", .help = "any engine, by the seed"},
+    .is_blind = TRUE,
     .choose = choose,
 };

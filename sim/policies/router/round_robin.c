@@ -9,5 +9,6 @@ choose(const RouterPolicy *self G_GNUC_UNUSED, const RouterQuery *query)
 
 const RouterPolicy router_round_robin = {
     .base = {.name = "round-robin", .help = "each engine in its turn"},
+    .is_blind = TRUE,
     .choose = choose,
 };

@@ -204,6 +204,7 @@ pick_router(RandomCase *c, guint32 seed)
     c->router = router_policies[pick(rand, 0, n - 1)];
   while (c->router->choose == NULL);
   c->router_options = any_values(rand, &c->router->base);
+  c->router_interval_ps = coin(rand) ? 0 : pick(rand, 1, coin(rand) ? 50 : 5000) * PS_PER_US * 1000;
   if (!c->routed || c->n_instances == 1 || coin(rand))
     return;
   c->n_instances = coin(rand) ? c->n_instances : 4;

@@ -29,6 +29,7 @@ typedef struct {
   gboolean routed;            /* by length or by a policy, else each in its turn */
   const RouterPolicy *router; /* NULL: by length */
   PolicyValues router_options;
+  gint64 router_interval_ps; /* between publications; 0: it sees loads as they are */
   guint n_servers;    /* 1: none, else behind that router, with as many instances each, */
   FrontEnd front_end; /* and each with this */
 } RandomCase;

@@ -25,6 +25,14 @@ route(gpointer data, const LoopInstance *instances G_GNUC_UNUSED, guint n, guint
   return workload_request(router->workload, request)->prompt_tokens % n;
 }
 
+static void
+publish(gpointer data)
+{
+  RunRouter *router = data;
+
+  routing_publish(&router->routing, router->instances, router->servers);
+}
+
 void
 run_router_init(RunRouter *router, const RandomCase *c, const Workload *workload, Loop *loop)
 {
@@ -38,6 +46,10 @@ run_router_init(RunRouter *router, const RandomCase *c, const Workload *workload
                  c->n_instances / c->n_servers);
   else
     routing_init(&router->routing, c->router, &c->router_options, c->n_instances, 1);
+  if (c->router_interval_ps > 0)
+    routing_set_late(&router->routing);
+  loop->publish_interval_ps = c->router_interval_ps;
+  loop->publish = publish;
   loop->servers = router->servers;
   loop->deal = deal;
   loop->route = route;
