@@ -232,7 +232,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                       json_integer((json_int_t)settings->pipeline_parallel_size));
   json_object_set_new(object, "data_parallel_size",
                       json_integer((json_int_t)settings->data_parallel_size));
-  json_object_set_new(object, "router_interval_s", json_real(settings->router_interval));
+  json_object_set_new(object, "router_interval", json_real(settings->router_interval));
   json_object_set_new(object, "instances", json_integer(s->instances));
   json_object_set_new(object, "enable_expert_parallel",
                       json_boolean(settings->enable_expert_parallel));
