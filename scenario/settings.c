@@ -166,9 +166,7 @@ const SettingsOption settings_options[] = {
      "at least",
      0},
     {"router-interval", GROUP_ENGINE, KIND_REAL, AT(router_interval), 0, 3600, "S",
-     "the router sees loads as engines publish them every S seconds, and what it sent since "
-     "(default 0: as they are)",
-     0},
+     "the router sees loads as published every S seconds (default 0: as they are)", 0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
     {"pipeline-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(pipeline_parallel_size), 1, 64, "N",
