@@ -40,7 +40,9 @@ struct AttentionFit {
   double window;            /* 0: the whole context is seen */
   gboolean has_near_points; /* cached tokens may be measured 0, 1, 4 … apart */
   double least_ps;          /* the shortest time: what a kernel takes whatever its size */
-  Alone *alone;             /* [ALONE_TOKENS + 1], remembered by new tokens */
+  AttentionDraw draw;       /* NULL: none */
+  gpointer draw_data;
+  Alone *alone; /* [ALONE_TOKENS + 1], remembered by new tokens */
 };
 
 static int
@@ -116,45 +118,6 @@ table_free(Table *table)
   g_free(table);
 }
 
-enum { SHAPE_HEADS = 5 }; /* of the operations, the first field of the key */
-
-AttentionKey
-attention_key_of(const ProfileSample *sample, guint first)
-{
-  AttentionKey key = {.operation = (OperationKind)sample->operation,
-                      .variant = sample->variant,
-                      .dtype = sample->dtype};
-
-  for (guint i = 0; i < G_N_ELEMENTS(key.shape) && first + i < OPERATION_SHAPE_MAX; i++)
-    key.shape[i] = sample->shape[first + i];
-  return key;
-}
-
-gint64
-attention_key_window(const AttentionKey *key)
-{
-  return key->operation == OP_ATTENTION_WINDOW ? key->shape[3] : 0;
-}
-
-static gboolean
-is_for(const ProfileSample *sample, const AttentionKey *key)
-{
-  return memcmp(sample->shape + SHAPE_HEADS, key->shape, sizeof key->shape) == 0 &&
-         g_str_equal(sample->variant, key->variant) && g_str_equal(sample->dtype, key->dtype);
-}
-
-gboolean
-attention_key_is_there(const Profile *profile, const AttentionKey *key)
-{
-  guint n;
-  const ProfileSample *samples = profile_samples(profile, key->operation, &n);
-
-  for (guint i = 0; i < n; i++)
-    if (samples[i].shape[0] <= 1 && is_for(&samples[i], key))
-      return TRUE;
-  return FALSE;
-}
-
 /* Equal prompts of one step count as one chunk of all their tokens that has as many pairs: n tokens
  * of p n after (n - p n) / 2. */
 static Row
@@ -214,7 +177,7 @@ attention_fit_new(const Profile *profile, const AttentionKey *key, SampleFilter 
     gboolean is_batch = has_near_points && are_prompts(&samples[i]);
     const Row row =
         is_batch ? row_of_prompts(&samples[i]) : row_of(&samples[i], attention_key_window(key));
-    if ((samples[i].shape[0] > 1 && !is_batch) || !is_for(&samples[i], key) ||
+    if ((samples[i].shape[0] > 1 && !is_batch) || !attention_key_is_of(key, &samples[i]) ||
         (skip != NULL && skip(&samples[i], user_data)))
       continue;
     mixed |= row.x[LEVEL_NEW] > 0 && row.x[LEVEL_DECODES] > 0;
@@ -266,14 +229,49 @@ coordinate(const AttentionFit *fit, guint level, double x, const double *at)
   return level != LEVEL_NEW ? x : attention_fit_pairs(fit, x, MAX(at[LEVEL_CACHED], 0)) + x;
 }
 
+void
+attention_fit_draw_by(AttentionFit *fit, AttentionDraw draw, gpointer user_data)
+{
+  fit->draw = draw;
+  fit->draw_data = user_data;
+}
+
+enum { REACH_SPANS = 4 };
+
+/* The end of the measured cached tokens that `cached` is further beyond than these are apart, a few
+ * times; else `cached`. */
+static double
+row_reach(const Table *row, double cached)
+{
+  double first = row->x[0], last = row->x[row->n - 1];
+
+  if (first - cached > REACH_SPANS * (last - first))
+    return first;
+  return cached - last > REACH_SPANS * (last - MAX(0, first)) ? last : cached;
+}
+
+/* Chunks alone, as what they take goes by the cached tokens. */
+static gboolean
+draws(const AttentionFit *fit, guint level, const double *at)
+{
+  return fit->draw != NULL && level == LEVEL_CACHED && at[LEVEL_NEW] > 0 &&
+         at[LEVEL_DECODES] == 0 && at[level] >= 0;
+}
+
+static double drawn_at(const AttentionFit *fit, const Table *row, const double *at, double reach);
+
 static double
 table_at(const AttentionFit *fit, const Table *table, guint level, const double *at,
          gboolean *inside)
 {
   guint i = curve_segment(table->x, table->n, at[level]);
   guint j = MIN(i + 1, table->n - 1);
-  double low, high, x, x1, x2;
+  double low, high, x, x1, x2, line, least, below[LEVELS], above[LEVELS];
 
+  if (draws(fit, level, at) && row_reach(table, at[level]) != at[level]) {
+    *inside = FALSE;
+    return drawn_at(fit, table, at, row_reach(table, at[level]));
+  }
   if (at[level] == table->x[j]) /* the last point has no segment of its own */
     i = j;
 
@@ -283,17 +281,40 @@ table_at(const AttentionFit *fit, const Table *table, guint level, const double 
     while (j + 1 < table->n && table->x[j] - table->x[0] < table->x[0] - at[level])
       j++;
 
-  low = table->ps != NULL ? table->ps[i] : table_at(fit, table->tables[i], level + 1, at, inside);
+  memcpy(below, at, sizeof below);
+  memcpy(above, at, sizeof above);
+  if (level == LEVEL_NEW) {
+    below[level] = table->x[i];
+    above[level] = table->x[j];
+  }
+  low =
+      table->ps != NULL ? table->ps[i] : table_at(fit, table->tables[i], level + 1, below, inside);
   if (i == j || at[level] == table->x[i]) {
     *inside &= at[level] == table->x[i];
     return low;
   }
-  high = table->ps != NULL ? table->ps[j] : table_at(fit, table->tables[j], level + 1, at, inside);
+  high =
+      table->ps != NULL ? table->ps[j] : table_at(fit, table->tables[j], level + 1, above, inside);
   x = coordinate(fit, level, at[level], at);
   x1 = coordinate(fit, level, table->x[i], at);
   x2 = coordinate(fit, level, table->x[j], at);
   *inside &= x >= x1 && x <= x2;
-  return MAX(low + (high - low) * (x - x1) / (x2 - x1), MIN(low, high) * 0.25);
+  line = low + (high - low) * (x - x1) / (x2 - x1);
+  least = MIN(low, high) * 0.25;
+  return line < least && draws(fit, level, at) ? drawn_at(fit, table, at, table->x[i])
+                                               : MAX(line, least);
+}
+
+/* A row of one chunk length, after more or fewer cached tokens than it reaches. */
+static double
+drawn_at(const AttentionFit *fit, const Table *row, const double *at, double reach)
+{
+  double end[LEVELS] = {at[LEVEL_NEW], 0, reach, at[LEVEL_CONTEXT]}, ps;
+  gboolean inside;
+
+  ps = table_at(fit, row, LEVEL_CACHED, end, &inside);
+  ps = fit->draw(fit->draw_data, ps, at[LEVEL_NEW], reach, at[LEVEL_CACHED]);
+  return MAX(ps, fit->least_ps);
 }
 
 /* The time from the part of the table with prefills, or without: none is interpolated between the
@@ -350,8 +371,6 @@ attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean 
   return prefill ? prefill_at(fit, at, measured) : part_at(fit, FALSE, at, measured);
 }
 
-enum { REACH_SPANS = 4 };
-
 double
 attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached)
 {
@@ -372,6 +391,8 @@ attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached)
     below = MIN(below, chunks->x[chunks->n - 1] - chunks->x[0]);
     above = MIN(above, chunks->x[chunks->n - 1] - MAX(0, chunks->x[0]));
   }
+  if (fit->draw != NULL && first > last && cached >= 0)
+    return cached;
   if (first - cached > REACH_SPANS * below)
     return first;
   return cached - last > REACH_SPANS * above ? last : cached;

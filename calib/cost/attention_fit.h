@@ -13,6 +13,7 @@
 #pragma once
 
 #include "gemm_fit.h"
+#include "mixer_table.h"
 
 typedef struct AttentionFit AttentionFit;
 
@@ -23,21 +24,10 @@ typedef struct {
   double context; /* mean of the decodes' */
 } AttentionPoint;
 
-/* What one device holds of a layer, in the fields that key samples. A fit uses only samples with
- * this key. */
-typedef struct {
-  OperationKind operation;     /* OP_ATTENTION, OP_ATTENTION_WINDOW, _SPARSE or OP_MLA */
-  const char *variant, *dtype; /* needed while a fit is made */
-  gint64 shape[4]; /* fields from heads on: heads, kv_heads, head_dim; behind them a window or
-                      how many are picked; or heads, latent_dim, rope_dim, value_dim */
-} AttentionKey;
-
-/* Of a sample whose shape has the fields from heads on at `first`. */
-AttentionKey attention_key_of(const ProfileSample *sample, guint first);
-/* Whether the profile has samples of it. */
-gboolean attention_key_is_there(const Profile *profile, const AttentionKey *key);
-/* The window of OP_ATTENTION_WINDOW, else 0. */
-gint64 attention_key_window(const AttentionKey *key);
+/* The time of a chunk of new_tokens after `to` cached ones, of ps after `from`: in the shape that
+ * another model of the cost gives it. */
+typedef double (*AttentionDraw)(gpointer user_data, double ps, double new_tokens, double from,
+                                double to);
 
 /* NULL if the profile has no attention for these heads. */
 AttentionFit *attention_fit_new(const Profile *profile, const AttentionKey *key, SampleFilter skip,
@@ -45,11 +35,16 @@ AttentionFit *attention_fit_new(const Profile *profile, const AttentionKey *key,
 void attention_fit_free(AttentionFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 
+/* How a chunk length is drawn to cached tokens that its samples say nothing about, as they may lie
+ * elsewhere than those of the next length. Without, along the line through its last samples. */
+void attention_fit_draw_by(AttentionFit *fit, AttentionDraw draw, gpointer user_data);
+
 /* Time of one layer, in picoseconds. *measured: the point is inside the grid. */
 double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
 
 /* As many cached tokens as the samples of chunks of this length, or of the two beside it, say
- * anything about: `cached`, or the most or the fewest that were measured where `cached` is further
+ * anything about: `cached`, also where the two were measured at tokens that do not overlap, as each
+ * is drawn to it by itself, or the most or the fewest that were measured where `cached` is further
  * beyond these than they are apart, a few times; below 0 of several prompts. A line through two
  * near points is noise far from them. */
 double attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached);

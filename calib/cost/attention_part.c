@@ -202,6 +202,20 @@ roofline_at(const AttentionPart *self, const AttentionPoint *point)
   return roofline_ps(self, chunks, n);
 }
 
+/* What one chunk takes after `to` cached tokens, of ps after `from` (AttentionDraw). */
+static double
+draw(gpointer user_data, double ps, double new_tokens, double from, double to)
+{
+  const AttentionPart *self = user_data;
+  const AttentionPoint near = {.new_tokens = new_tokens, .cached_tokens = from};
+  const AttentionPoint far = {.new_tokens = new_tokens, .cached_tokens = to};
+  double near_ps = roofline_at(self, &near), far_ps = roofline_at(self, &far);
+
+  if (!self->config.has_products && near_ps > 0)
+    return ps * far_ps / near_ps;
+  return ps + (far_ps - near_ps) / self->config.layers;
+}
+
 /* What the chunks take more in one layer, or less, than as many tokens after `reach` cached ones.
  */
 static double
@@ -280,6 +294,8 @@ attention_part_new(const AttentionPartConfig *config)
   AttentionPart *self = g_new0(AttentionPart, 1);
 
   self->config = *config;
+  if (config->fit != NULL && config->plain != NULL)
+    attention_fit_draw_by(config->fit, draw, self);
   return self;
 }
 

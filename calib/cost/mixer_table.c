@@ -2,6 +2,47 @@
 
 #include "dtype.h"
 
+#include <string.h>
+
+enum { SHAPE_HEADS = 5 }; /* of the operations, the first field of the key */
+
+AttentionKey
+attention_key_of(const ProfileSample *sample, guint first)
+{
+  AttentionKey key = {.operation = (OperationKind)sample->operation,
+                      .variant = sample->variant,
+                      .dtype = sample->dtype};
+
+  for (guint i = 0; i < G_N_ELEMENTS(key.shape) && first + i < OPERATION_SHAPE_MAX; i++)
+    key.shape[i] = sample->shape[first + i];
+  return key;
+}
+
+gint64
+attention_key_window(const AttentionKey *key)
+{
+  return key->operation == OP_ATTENTION_WINDOW ? key->shape[3] : 0;
+}
+
+gboolean
+attention_key_is_of(const AttentionKey *key, const ProfileSample *sample)
+{
+  return memcmp(sample->shape + SHAPE_HEADS, key->shape, sizeof key->shape) == 0 &&
+         g_str_equal(sample->variant, key->variant) && g_str_equal(sample->dtype, key->dtype);
+}
+
+gboolean
+attention_key_is_there(const Profile *profile, const AttentionKey *key)
+{
+  guint n;
+  const ProfileSample *samples = profile_samples(profile, key->operation, &n);
+
+  for (guint i = 0; i < n; i++)
+    if (samples[i].shape[0] <= 1 && attention_key_is_of(key, &samples[i]))
+      return TRUE;
+  return FALSE;
+}
+
 /* Which of aiconfigurator's architectures a family's blocks of attention are. */
 static const struct {
   const char *family, *architecture;

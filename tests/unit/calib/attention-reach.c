@@ -129,6 +129,66 @@ test_batches_alone(Fixture *fixture, gconstpointer unused)
   g_assert_cmpint(ps, <, model->layers * layer_ps);
 }
 
+/* The law of the synthetic tables, ns of a layer: a fixed time, and a rate of pairs that is better
+ * the longer the chunk. */
+static double
+law_ns(double tokens, double cached)
+{
+  return 9e3 + (tokens * cached + tokens * (tokens + 1) / 2) * (1 + 64 / tokens) * 2.6e-2;
+}
+
+/* Chunk lengths that are measured after cached tokens that do not overlap, one or two each: a chunk
+ * between two of them is drawn from each by the roofline's shape, which is not the law's: its fixed
+ * time and its ramp are others. */
+static void
+test_disjoint(Fixture *fixture, gconstpointer unused)
+{
+  static const struct {
+    gint64 tokens, cached[2];
+    guint n;
+  } rows[] = {{256, {16384, 16384}, 1}, {512, {0, 0}, 1},          {1024, {16384, 32768}, 2},
+              {2048, {0, 128}, 2},      {4096, {32768, 32768}, 1}, {8192, {0, 0}, 1}};
+  const char *root = g_getenv("SPILLWAY_SRCDIR");
+  g_autofree char *path =
+      g_build_filename(root != NULL ? root : ".", "calib/devices/h100-sxm.ini", NULL);
+  g_autoptr(Device) device = device_read(path, "h100-sxm", NULL);
+  g_autoptr(Model) model = find_model("llama-3.1-8b", NULL, NULL);
+  const RooflineConfig config = {.device = device,
+                                 .model = model,
+                                 .block_size = 16,
+                                 .tensor_parallel_size = 1,
+                                 .what_if = WHAT_IF_NONE};
+  g_autoptr(CostModel) cost = NULL;
+  double worst = 0, sum = 0, n = 0;
+
+  (void)unused;
+  profile_add_origin(fixture->profile, &(ProfileOrigin){.source = "made here"});
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+    for (guint j = 0; j < rows[i].n; j++)
+      add_sample(fixture->profile, OP_ATTENTION, "", "bfloat16",
+                 SHAPE(1, rows[i].tokens, rows[i].cached[j], 0, 0, 32, 8, 128),
+                 law_ns((double)rows[i].tokens, (double)rows[i].cached[j]));
+  profile_seal(fixture->profile);
+  cost = profile_cost_new(fixture->profile, &config, NULL);
+  g_assert_nonnull(cost);
+  for (guint i = 0; i + 1 < G_N_ELEMENTS(rows); i++)
+    for (gint64 cached = 0; cached <= 32768; cached += 4096) {
+      const CostChunk chunk = {.tokens = (guint32)(rows[i].tokens * 3 / 2),
+                               .cached_tokens = (guint32)cached};
+      const CostPiece piece = of_chunks(cost, &chunk, 1);
+      const double law_ps = law_ns(chunk.tokens, chunk.cached_tokens) * PS_PER_NS * model->layers;
+      const double error = (double)piece.base_ps[COST_ATTENTION] / law_ps - 1;
+      g_test_message("%u tokens after %u: %+.0f %%", chunk.tokens, chunk.cached_tokens,
+                     100 * error);
+      g_assert_cmpint(piece.measured_ps[COST_ATTENTION], ==, 0);
+      worst = MAX(worst, ABS(error));
+      sum += ABS(error);
+      n++;
+    }
+  g_assert_cmpfloat(worst, <, 0.45);
+  g_assert_cmpfloat(sum / n, <, 0.2);
+}
+
 /* A table of the name that is multiplied serves; of several only one that has the shape; that of a
  * whole block says so. */
 static void
@@ -161,6 +221,7 @@ main(int argc, char **argv)
   ADD("/attention-reach/below", test_below);
   ADD("/attention-reach/prompts", test_prompts);
   ADD("/attention-reach/batches-alone", test_batches_alone);
+  ADD("/attention-reach/disjoint", test_disjoint);
   ADD("/attention-reach/experts", test_experts);
 #undef ADD
   return g_test_run();
