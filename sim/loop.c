@@ -96,16 +96,19 @@ take_arrivals(Run *run, Instance *instances, gint64 now_ps)
 
   while (next_arrival_ps(run) <= now_ps) {
     Servers *servers = loop->servers;
+    guint server = servers != NULL ? servers->next : 0;
+    guint32 index;
     publish_by(run, next_arrival_ps(run));
-    if (servers == NULL) {
-      arrive(run, instances, 0, client_take(loop->client));
-    } else if (servers->next_ps <= loop->client->next_ps) {
-      guint server = servers->next;
-      arrive(run, instances, server, servers_pass(servers));
+    if (servers != NULL && servers->next_ps <= loop->client->next_ps) {
+      index = servers_pass(servers);
     } else {
-      guint32 index = client_take(loop->client);
-      servers_deal(servers, loop->deal(loop->route_data, index), index);
+      index = client_take(loop->client);
+      if (servers != NULL) {
+        servers_deal(servers, loop->deal(loop->route_data, index), index);
+        continue;
+      }
     }
+    arrive(run, instances, server, index);
   }
   publish_by(run, now_ps);
 }
