@@ -15,6 +15,6 @@ fuzz:
 	bash $(srcdir)/%D%/run $(FUZZ_SECONDS)
 .PHONY: fuzz
 
-EXTRA_DIST += %D%/run %D%/seeds %D%/small.ini %D%/uncovered
+EXTRA_DIST += %D%/run %D%/keep %D%/corpus.tar.gz %D%/seeds %D%/small.ini %D%/uncovered
 dist-hook:
 	cp -R $(srcdir)/tests/fuzz/kept $(distdir)/tests/fuzz/

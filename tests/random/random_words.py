@@ -153,8 +153,8 @@ def random_machine(chance, scheduler):
                 *(["--max-total-tokens", chance.choice([90, 900])] if scheduler == "sglang" else ["--num-gpu-blocks", chance.choice([9, 90, 900])]), *maybe(chance, 0.5, "--num-cpu-blocks", chance.choice([0, 80]))]
     return ["--model", chance.choice(FAMILIES), "--device", chance.choice(DEVICES),
             *random_pool(chance, scheduler), *maybe(chance, 0.2, "--tensor-parallel-size", chance.choice([2, 4])),
-            *maybe(chance, 0.04, "--instances", chance.choice([2, 2, 3]), *maybe(chance, 0.2, "--router-interval", chance.choice(["0", "0.003", "0.1", "9"])), *maybe(chance, 0.3, "--router", chance.choice(ROUTERS), *maybe(chance, 0.2, *chance.choice(ROUTER_WORDS)))),
-            *maybe(chance, 0.05, "--data-parallel-size", chance.choice([2, 3]), *maybe(chance, 0.5, "--router", chance.choice(ROUTERS), *maybe(chance, 0.2, *chance.choice(ROUTER_WORDS)))), *maybe(chance, 0.05, "--enable-expert-parallel"),
+            *maybe(chance, 0.06, "--instances", chance.choice([2, 2, 3]), *maybe(chance, 0.2, "--router-interval", chance.choice(["0", "0.003", "0.1", "9"])), *maybe(chance, 0.5, "--router", chance.choice(ROUTERS), *maybe(chance, 0.5, *chance.choice(ROUTER_WORDS)))),
+            *maybe(chance, 0.05, "--data-parallel-size", chance.choice([2, 3]), *maybe(chance, 0.5, "--router", chance.choice(ROUTERS), *maybe(chance, 0.5, *chance.choice(ROUTER_WORDS)))), *maybe(chance, 0.05, "--enable-expert-parallel"),
             *maybe(chance, 0.05, "--pipeline-parallel-size", chance.choice([2, 4])),
             *maybe(chance, 0.2, "--kv-cache-dtype", chance.choice(["fp8", "bfloat16"])),
             *maybe(chance, 0.1, "--mamba-ssm-cache-dtype", chance.choice(["auto", "float32", "bfloat16"])),
