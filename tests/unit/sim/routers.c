@@ -7,7 +7,7 @@
 #include "sim/clients/turns.h"
 #include "sim/policies/router.h"
 
-enum { REQUESTS = 60, ENGINES = 5, CASES = 400 };
+enum { REQUESTS = 60, ENGINES = 5, CASES = 400, PROMPT_MAX = 200 };
 
 typedef struct {
   GRand *chance;
@@ -34,10 +34,10 @@ random_workload(GRand *chance)
   gboolean turns = below(chance, 4) > 0;
 
   for (guint32 i = 0; i < REQUESTS; i++) {
-    Request request = {.prompt_tokens = 1 + below(chance, 200),
+    Request request = {.prompt_tokens = 1 + below(chance, PROMPT_MAX),
                        .output_tokens = 1,
                        .arrival_ps = (gint64)i * 1000};
-    guint64 hashes[200], family = below(chance, 3);
+    guint64 hashes[PROMPT_MAX + 1], family = below(chance, 3);
     guint32 common = below(chance, 12);
     if (below(chance, 5) > 0) {
       request.hash_block_tokens = unit;
