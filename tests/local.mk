@@ -54,13 +54,13 @@ script_tests = \
   %D%/report/perfetto.py \
   %D%/report/report.py \
   %D%/report/told.py \
-  %D%/study/capacity.py \
-  %D%/study/regret.py \
   %D%/study/servers.py \
   %D%/study/sweep.py
 # Studies and validations, whose runs are those of other tests: these see what is made of them.
 composed_tests = \
   %D%/study/poster.py \
+  %D%/study/capacity.py \
+  %D%/study/regret.py \
   %D%/study/policies.py \
   %D%/live/validate.py
 # What looks at the tree, or at other programs, and asks little of this one: no other build's is another.
