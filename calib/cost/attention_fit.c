@@ -239,15 +239,21 @@ attention_fit_draw_by(AttentionFit *fit, AttentionDraw draw, gpointer user_data)
 enum { REACH_SPANS = 4 };
 
 /* The end of the measured cached tokens that `cached` is further beyond than these are apart, a few
- * times; else `cached`. */
+ * times; else `cached`. below, above: how far apart, for what lies on either side. */
+static double
+reach_of(double first, double last, double below, double above, double cached)
+{
+  if (first - cached > REACH_SPANS * below)
+    return first;
+  return cached - last > REACH_SPANS * above ? last : cached;
+}
+
 static double
 row_reach(const Table *row, double cached)
 {
   double first = row->x[0], last = row->x[row->n - 1];
 
-  if (first - cached > REACH_SPANS * (last - first))
-    return first;
-  return cached - last > REACH_SPANS * (last - MAX(0, first)) ? last : cached;
+  return reach_of(first, last, last - first, last - MAX(0, first), cached);
 }
 
 /* Chunks alone, as what they take goes by the cached tokens. */
@@ -266,11 +272,11 @@ table_at(const AttentionFit *fit, const Table *table, guint level, const double 
 {
   guint i = curve_segment(table->x, table->n, at[level]);
   guint j = MIN(i + 1, table->n - 1);
-  double low, high, x, x1, x2, line, least, below[LEVELS], above[LEVELS];
+  double low, high, x, x1, x2, line, least, reach, below[LEVELS], above[LEVELS];
 
-  if (draws(fit, level, at) && row_reach(table, at[level]) != at[level]) {
+  if (draws(fit, level, at) && (reach = row_reach(table, at[level])) != at[level]) {
     *inside = FALSE;
-    return drawn_at(fit, table, at, row_reach(table, at[level]));
+    return drawn_at(fit, table, at, reach);
   }
   if (at[level] == table->x[j]) /* the last point has no segment of its own */
     i = j;
@@ -393,9 +399,7 @@ attention_fit_reach(const AttentionFit *fit, double new_tokens, double cached)
   }
   if (fit->draw != NULL && first > last && cached >= 0)
     return cached;
-  if (first - cached > REACH_SPANS * below)
-    return first;
-  return cached - last > REACH_SPANS * above ? last : cached;
+  return reach_of(first, last, below, above, cached);
 }
 
 static void

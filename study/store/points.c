@@ -52,6 +52,13 @@ all_bounds(const GArray *points)
   return TRUE;
 }
 
+/* TRUE if only requests that it leaves out can keep the point from being the best. */
+static gboolean
+may_compete(const StudyPoint *point, gboolean bounds_too)
+{
+  return point->served > 0 && (bounds_too || !point->is_bound);
+}
+
 /* Marks the points that may be best: no bounds, unless all are, that serve as large a share of
  * their requests as any. */
 static void
@@ -62,7 +69,7 @@ note_competing(GArray *points)
 
   for (guint i = 0; i < points->len; i++) {
     StudyPoint *point = &g_array_index(points, StudyPoint, i);
-    point->competes = point->served > 0 && (bounds_too || !point->is_bound);
+    point->competes = may_compete(point, bounds_too);
     if (point->competes)
       most = fmax(most, point->served);
   }
@@ -117,7 +124,7 @@ study_points_leave_out(const GArray *points)
 
   for (guint i = 0; i < points->len; i++) {
     const StudyPoint *point = &g_array_index(points, StudyPoint, i);
-    if (point->served > 0 && (bounds_too || !point->is_bound) && !point->competes)
+    if (may_compete(point, bounds_too) && !point->competes)
       return TRUE;
   }
   return FALSE;
